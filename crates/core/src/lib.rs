@@ -1,1 +1,24 @@
-//! partner-core
+//! The language of the gateway: what a child organization is, what a provider can do with one, how a
+//! call to a provider can end, and the port through which every provider is reached.
+//!
+//! This crate does no I/O and knows no provider. Adapters implement [`PartnerProvider`]; the gateway
+//! uses it and never names an adapter outside its registry.
+
+mod capabilities;
+mod child_org;
+mod error;
+mod field;
+mod ids;
+mod provider;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use capabilities::{Capabilities, CreateRecovery, FieldRule, FindBy, Format, Strength};
+pub use child_org::{
+    Address, AdminSeat, Change, ChildOrg, ChildOrgPatch, EmailAddress, Lock, LockOrigin,
+    MarketplaceOffers, Member, NewChildOrg, NewMember, Owner, Role, Status,
+};
+pub use error::{Effect, Error, FieldFault, Kind, ProviderAnswer, Result};
+pub use field::Field;
+pub use ids::{CustomerId, InvalidId, ProviderName, ProviderOrgId};
+pub use provider::{OrgOrder, OrgQuery, Page, PageToken, PartnerProvider, Reply};

@@ -1,0 +1,144 @@
+//! The port: how every provider is reached.
+
+use std::{fmt, ops::Deref};
+
+use async_trait::async_trait;
+
+use crate::{
+    AdminSeat, Capabilities, ChildOrg, ChildOrgPatch, EmailAddress, LockOrigin, Member,
+    NewChildOrg, NewMember, ProviderName, ProviderOrgId, Result, Status,
+};
+
+/// One partner account at one provider.
+///
+/// # Behavior
+/// - A capability that is not claimed answers [`Kind::Unsupported`](crate::Kind::Unsupported) with
+///   [`Effect::NotSent`](crate::Effect::NotSent), and nothing is sent.
+/// - An adapter never retries. Whether a call is repeated is decided once, around the port.
+/// - Dropping a future may leave its request in flight.
+/// - An error says what the call did at the provider: without proof that it was refused or never sent,
+///   the effect is [`Effect::Unknown`](crate::Effect::Unknown).
+#[async_trait]
+pub trait PartnerProvider: fmt::Debug + Send + Sync + 'static {
+    /// The account's name in the configuration.
+    fn name(&self) -> &ProviderName;
+
+    /// What this account can do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Creates a child organization, inviting `new.members` where the provider can.
+    ///
+    /// # Behavior
+    /// Fields the provider cannot hold are not sent and not answered.
+    async fn create_child_org(&self, new: &NewChildOrg) -> Result<Reply<ChildOrg>>;
+
+    /// Reads one organization. `NotFound` soon after a create proves nothing.
+    async fn get_child_org(&self, id: &ProviderOrgId) -> Result<Reply<ChildOrg>>;
+
+    /// Lists organizations, closed ones too, one page a call.
+    ///
+    /// # Behavior
+    /// Narrowing by what [`Capabilities::find_by`] does not name is `Unsupported`. A listing is complete
+    /// when a page answers no `next`.
+    async fn find_child_orgs(
+        &self,
+        query: &OrgQuery,
+        page: Option<&PageToken>,
+    ) -> Result<Reply<Page<ChildOrg>>>;
+
+    /// Changes the fields that the patch names, and answers the organization as it then is.
+    ///
+    /// # Behavior
+    /// A field that [`Capabilities::update_fields`] does not name is `Unsupported`, and nothing is sent.
+    async fn update_child_org(
+        &self,
+        id: &ProviderOrgId,
+        patch: &ChildOrgPatch,
+    ) -> Result<Reply<ChildOrg>>;
+
+    /// Locks the organization for the partner. Locking a locked one succeeds.
+    async fn lock_child_org(&self, id: &ProviderOrgId) -> Result<Reply<ChildOrg>>;
+
+    /// Lifts the partner's lock, and answers the organization as it then is: another lock may remain.
+    async fn unlock_child_org(&self, id: &ProviderOrgId) -> Result<Reply<ChildOrg>>;
+
+    /// Invites people into the organization.
+    async fn invite_members(
+        &self,
+        id: &ProviderOrgId,
+        members: &[NewMember],
+    ) -> Result<Reply<Vec<Member>>>;
+
+    /// Asks for an administrator's seat for the partner in the customer's organization.
+    async fn request_admin_role(&self, id: &ProviderOrgId, seat: &AdminSeat) -> Result<Reply<()>>;
+}
+
+/// What a provider answered to a call that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply<T> {
+    /// The answer.
+    pub value: T,
+    /// The provider's id of the request, for its support.
+    pub request_id: Option<String>,
+}
+
+impl<T> Reply<T> {
+    /// The same reply with its value changed by `f`.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Reply<U> {
+        Reply {
+            value: f(self.value),
+            request_id: self.request_id,
+        }
+    }
+}
+
+impl<T> Deref for Reply<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// Which organizations are asked for; what is `None` does not narrow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OrgQuery {
+    /// The owner's e-mail address.
+    pub email: Option<EmailAddress>,
+    /// The customer id, as the provider now has it.
+    pub customer_id: Option<String>,
+    /// The exact name.
+    pub name: Option<String>,
+    /// The status.
+    pub status: Option<Status>,
+    /// Whose lock it shows.
+    pub locked_by: Option<LockOrigin>,
+    /// The order of the answer.
+    pub order: OrgOrder,
+    /// How many a page, where the provider lets us choose; 1–100.
+    pub page_size: Option<u32>,
+}
+
+/// The order of a listing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OrgOrder {
+    /// Oldest first.
+    #[default]
+    CreatedAtAsc,
+    /// Newest first.
+    CreatedAtDesc,
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// What is on it; may be empty though a next page exists.
+    pub items: Vec<T>,
+    /// Where it goes on; `None` when the listing is complete.
+    pub next: Option<PageToken>,
+    /// How many there are in all, where the provider tells.
+    pub total_count: Option<u64>,
+}
+
+/// Where a listing goes on: opaque, the adapter's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageToken(pub String);
