@@ -102,7 +102,7 @@ pub struct Error {
     kind: Kind,
     effect: Effect,
     message: String,
-    answer: Option<ProviderAnswer>,
+    answer: Option<Box<ProviderAnswer>>,
     field_faults: Vec<FieldFault>,
     retry_after: Option<Duration>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -136,7 +136,7 @@ impl Error {
     /// The same error with what the provider answered.
     #[must_use]
     pub fn with_answer(mut self, answer: ProviderAnswer) -> Self {
-        self.answer = Some(answer);
+        self.answer = Some(Box::new(answer));
         self
     }
 
@@ -192,7 +192,7 @@ impl Error {
     /// What the provider answered, where it did.
     #[must_use]
     pub fn answer(&self) -> Option<&ProviderAnswer> {
-        self.answer.as_ref()
+        self.answer.as_deref()
     }
 
     /// The faults that the provider found in the content.

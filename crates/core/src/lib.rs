@@ -5,6 +5,7 @@
 //! uses it and never names an adapter outside its registry.
 
 mod capabilities;
+mod check;
 mod child_org;
 mod error;
 mod field;
