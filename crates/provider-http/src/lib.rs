@@ -1,1 +1,27 @@
-//! provider-http
+//! The wire: one careful client for every adapter.
+//!
+//! It sends one request an attempt and says of every end what it proves: transport errors and statuses
+//! become a kind and an effect in one place. It never retries, never follows a redirect, reads no more
+//! than a bounded body, keeps our keys out of errors, logs and stored documents, and passes the trace on.
+//! It must not know any provider: paths, documents and error codes are the adapters'.
+
+mod answer;
+mod attempt;
+mod call;
+mod classify;
+mod client;
+mod credentials;
+mod document;
+mod signals;
+mod trace;
+
+pub use answer::{Answer, BODY_LIMIT, Unreadable};
+pub use call::{Call, Refusal};
+pub use client::{ClientConfig, ClientError, HttpClient};
+pub use credentials::InvalidSecret;
+pub use document::{DocumentClient, DocumentError};
+pub use signals::{AccountSignals, LastError, RateLimit, SignalSnapshot};
+pub use trace::{InvalidTraceParent, TRACE_CONTEXT, TraceContext, with_trace_context};
+
+/// What every request calls itself.
+pub(crate) const USER_AGENT: &str = concat!("partner-gateway/", env!("CARGO_PKG_VERSION"));

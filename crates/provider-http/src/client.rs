@@ -1,0 +1,280 @@
+//! The client of one account: how it is set up, and the one way to send through it.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderName, Method};
+use partner_core::{ProviderName, Reply, Result};
+use reqwest::{Client, ClientBuilder, redirect};
+use secrecy::SecretString;
+use url::{Host, Url};
+
+use crate::{
+    AccountSignals, Answer, Call, InvalidSecret, Refusal, USER_AGENT, Unreadable, attempt::Attempt,
+    credentials::Credentials,
+};
+
+/// How long a read's connection may lie idle before it is closed by us. Shorter than the minute that
+/// servers commonly wait, so that we close first.
+const IDLE_READS: Duration = Duration::from_secs(20);
+
+/// What a client needs to know of one account.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// The account's name, for traces, logs and metrics.
+    pub provider: ProviderName,
+    /// Where the API is: https, or http on loopback; no query, no user.
+    pub base_url: Url,
+    /// The header that carries the key.
+    pub auth_header: HeaderName,
+    /// The key.
+    pub secret: SecretString,
+    /// The most that one request may take, from connecting to the body's end.
+    pub timeout: Duration,
+    /// The most that connecting may take; less than `timeout`.
+    pub connect_timeout: Duration,
+}
+
+/// Why a client cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The URL is not one that keys may be sent to.
+    #[error("the URL must be https, or http on loopback, without user, query and fragment")]
+    Url,
+    /// The times contradict each other.
+    #[error("the connect timeout must be above zero and below the timeout")]
+    Timeouts,
+    /// The key cannot be used.
+    #[error(transparent)]
+    Secret(#[from] InvalidSecret),
+    /// The TLS set-up failed, as it does on a machine without CA certificates.
+    #[error("the HTTP client could not be built")]
+    Build(#[source] reqwest::Error),
+}
+
+/// The client of one account at one provider.
+///
+/// # Behavior
+/// - One call is one request: no retry, no redirect.
+/// - https alone, but on loopback; the environment's proxies are honoured, but on loopback.
+/// - The key may be replaced while it runs; see [`HttpClient::replace_secret`].
+/// - Dropping a call's future may leave its request in flight.
+#[derive(Debug)]
+pub struct HttpClient {
+    provider: ProviderName,
+    base_url: Url,
+    reads: Client,
+    writes: Client,
+    credentials: Credentials,
+    signals: Arc<AccountSignals>,
+}
+
+impl HttpClient {
+    /// A client for the account.
+    ///
+    /// # Errors
+    /// The URL, the times or the key cannot be used, or TLS cannot be set up.
+    pub fn new(config: ClientConfig) -> std::result::Result<Self, ClientError> {
+        check_url(&config.base_url)?;
+        let build = |builder: ClientBuilder| builder.build().map_err(ClientError::Build);
+        let (timeout, connect_timeout) = (config.timeout, config.connect_timeout);
+        let builder = || careful_builder(&config.base_url, timeout, connect_timeout);
+        Ok(Self {
+            reads: build(builder()?.pool_idle_timeout(IDLE_READS))?,
+            writes: build(builder()?.pool_max_idle_per_host(0))?,
+            credentials: Credentials::new(config.auth_header, config.secret)?,
+            provider: config.provider,
+            base_url: config.base_url,
+            signals: Arc::default(),
+        })
+    }
+
+    /// The account's name.
+    #[must_use]
+    pub fn provider(&self) -> &ProviderName {
+        &self.provider
+    }
+
+    /// What the account's last answers told.
+    #[must_use]
+    pub fn signals(&self) -> Arc<AccountSignals> {
+        Arc::clone(&self.signals)
+    }
+
+    /// Uses another key from the next call on.
+    ///
+    /// # Errors
+    /// The key cannot stand in a header; the old one stays.
+    pub fn replace_secret(&self, secret: SecretString) -> std::result::Result<(), InvalidSecret> {
+        self.credentials.replace(secret)
+    }
+
+    /// Sends one request and reads its answer: a success by `read`, anything else by `read_refusal`.
+    ///
+    /// # Errors
+    /// - nothing was written (`Unavailable`, `NotSent`): no address, no connection, no TLS;
+    /// - the status tells it, by the table that `docs/OPERATIONS.md` shows, unless `read_refusal` gives a
+    ///   verdict of its own;
+    /// - a success that `read` cannot use is `Unexpected` and `Unknown`: it was probably done;
+    /// - all else (timeout, reset, half a body, a body over [`BODY_LIMIT`](crate::BODY_LIMIT)) is
+    ///   `Unknown`.
+    pub async fn call<T: Send>(
+        &self,
+        call: Call<'_>,
+        read: impl FnOnce(&Answer) -> std::result::Result<T, Unreadable> + Send,
+        read_refusal: impl FnOnce(&Answer) -> Refusal + Send,
+    ) -> Result<Reply<T>> {
+        let attempt = Attempt::begin(self, &call);
+        attempt.run(self, call, read, read_refusal).await
+    }
+
+    pub(crate) fn client_for(&self, method: &Method) -> &Client {
+        if method == Method::GET {
+            &self.reads
+        } else {
+            &self.writes
+        }
+    }
+
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    pub(crate) fn base_url(&self) -> &Url {
+        &self.base_url
+    }
+
+    pub(crate) fn url(&self, call: &Call<'_>) -> Url {
+        let mut url = self.base_url.clone();
+        // Only a URL that cannot be a base has no segments; `check_url` takes none such.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(&call.path);
+        }
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&call.query);
+        }
+        url
+    }
+}
+
+pub(crate) fn check_url(url: &Url) -> std::result::Result<(), ClientError> {
+    let scheme_fits = match url.scheme() {
+        "https" => url.has_host(),
+        "http" => is_loopback(url),
+        _ => false,
+    };
+    let bare = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if scheme_fits && bare {
+        Ok(())
+    } else {
+        Err(ClientError::Url)
+    }
+}
+
+/// A builder that follows no redirect and gives up in time.
+pub(crate) fn careful_builder(
+    url: &Url,
+    timeout: Duration,
+    connect_timeout: Duration,
+) -> std::result::Result<ClientBuilder, ClientError> {
+    if connect_timeout.is_zero() || connect_timeout >= timeout {
+        return Err(ClientError::Timeouts);
+    }
+    let builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .http1_only()
+        .timeout(timeout)
+        .connect_timeout(connect_timeout);
+    // What is on this machine is not reached through another, nor is a key sent there in clear.
+    Ok(if is_loopback(url) {
+        builder.no_proxy()
+    } else {
+        builder.https_only(true)
+    })
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(base_url: &str) -> ClientConfig {
+        ClientConfig {
+            provider: ProviderName::new("acme").unwrap(),
+            base_url: base_url.parse().unwrap(),
+            auth_header: HeaderName::from_static("x-auth-token"),
+            secret: SecretString::from("s3cret-key"),
+            timeout: Duration::from_secs(2),
+            connect_timeout: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn keys_go_to_https_or_to_this_machine_alone() {
+        for good in [
+            "https://api.acme.test",
+            "https://api.acme.test/partner/",
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "http://localhost:1",
+        ] {
+            assert!(HttpClient::new(config(good)).is_ok(), "{good} was refused");
+        }
+        for bad in [
+            "http://api.acme.test",
+            "http://localhost.acme.test",
+            "http://10.0.0.1",
+            "ftp://127.0.0.1",
+            "https://user@api.acme.test",
+            "https://api.acme.test?x=1",
+            "mailto:x@acme.test",
+        ] {
+            let made = HttpClient::new(config(bad));
+            assert!(matches!(made, Err(ClientError::Url)), "{bad} was taken");
+        }
+    }
+
+    #[test]
+    fn connecting_must_end_before_the_request_does() {
+        for (timeout, connect) in [(1, 1), (1, 2), (1, 0)] {
+            let made = HttpClient::new(ClientConfig {
+                timeout: Duration::from_secs(timeout),
+                connect_timeout: Duration::from_secs(connect),
+                ..config("https://api.acme.test")
+            });
+            assert!(matches!(made, Err(ClientError::Timeouts)));
+        }
+    }
+
+    #[test]
+    fn a_segment_never_leaves_its_place_in_the_path() {
+        let client = HttpClient::new(config("https://api.acme.test/root/")).unwrap();
+        let path = ["v1", "../../iam?x#y", "lock"];
+        let call = Call::new("lock", Method::POST, &path).query("email", "a+b@acme.test");
+        assert_eq!(
+            client.url(&call).as_str(),
+            "https://api.acme.test/root/v1/..%2F..%2Fiam%3Fx%23y/lock?email=a%2Bb%40acme.test"
+        );
+    }
+
+    #[test]
+    fn no_debug_output_holds_the_key() {
+        let config = config("https://api.acme.test");
+        let client = HttpClient::new(config.clone()).unwrap();
+        let shown = format!("{config:?} {client:?}");
+        assert!(!shown.contains("s3cret-key"), "{shown}");
+    }
+}

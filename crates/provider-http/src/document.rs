@@ -1,0 +1,81 @@
+//! Fetching a public JSON document, such as a key set: no key of ours is sent.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::{
+    ClientError,
+    answer::{BODY_LIMIT, BodyFault, Unreadable, read_body},
+    client::{careful_builder, check_url},
+};
+
+/// A client for one document that is fetched again and again.
+#[derive(Debug)]
+pub struct DocumentClient {
+    client: reqwest::Client,
+    url: Url,
+}
+
+/// Why a document was not had.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// It was not answered, or not to its end.
+    #[error("the document could not be fetched")]
+    Transport(#[source] reqwest::Error),
+    /// The answer was no success. Redirects are not followed.
+    #[error("the document's server answered {0}")]
+    Status(u16),
+    /// It is too long.
+    #[error("the document is longer than {BODY_LIMIT} bytes")]
+    TooLong,
+    /// It is not what it should be.
+    #[error("the document cannot be used: {0}")]
+    Unreadable(Unreadable),
+}
+
+impl DocumentClient {
+    /// A client for the document at `url`: https, or http on loopback.
+    ///
+    /// # Errors
+    /// The URL or the times cannot be used, or TLS cannot be set up.
+    pub fn new(
+        url: Url,
+        timeout: Duration,
+        connect_timeout: Duration,
+    ) -> Result<Self, ClientError> {
+        let mut bare = url.clone();
+        bare.set_query(None);
+        check_url(&bare)?;
+        let client = careful_builder(&url, timeout, connect_timeout)?
+            .build()
+            .map_err(ClientError::Build)?;
+        Ok(Self { client, url })
+    }
+
+    /// Fetches the document once.
+    ///
+    /// # Errors
+    /// It was not answered with a success, within the time and [`BODY_LIMIT`], in the shape of `T`.
+    pub async fn get_json<T: DeserializeOwned>(&self) -> Result<T, DocumentError> {
+        let response = self
+            .client
+            .get(self.url.clone())
+            .header(http::header::ACCEPT, "application/json")
+            .send()
+            .await
+            .map_err(|error| DocumentError::Transport(error.without_url()))?;
+        let status = response.status();
+        if status != StatusCode::OK {
+            return Err(DocumentError::Status(status.as_u16()));
+        }
+        let body = read_body(response).await.map_err(|fault| match fault {
+            BodyFault::TooLong => DocumentError::TooLong,
+            BodyFault::Lost(error) => DocumentError::Transport(error.without_url()),
+        })?;
+        serde_json::from_slice(&body)
+            .map_err(|error| DocumentError::Unreadable(Unreadable::json(&error)))
+    }
+}
