@@ -1,0 +1,73 @@
+//! What is to be known of one account, and what an account can do. Plain data; it reads nothing.
+
+use std::time::Duration;
+
+use partner_core::{Capabilities, Field, FieldRule, FindBy, Format, ProviderName, Strength};
+use secrecy::SecretString;
+use url::Url;
+use uuid::Uuid;
+
+/// How long after a write a 404 or an empty list proves nothing. Seen on 2026-11-22: the vendor's own
+/// tests wait for up to three minutes.
+const SETTLE_WINDOW: Duration = Duration::from_secs(180);
+
+/// One partner account at Scaleway.
+#[derive(Debug, Clone)]
+pub struct ScalewayConfig {
+    /// The account's name in the gateway.
+    pub name: ProviderName,
+    /// Where the API is; `https://api.scaleway.com`.
+    pub base_url: Url,
+    /// The partner's own organization id.
+    pub partner_id: Uuid,
+    /// The secret key; it needs the permission set `ResellerFullAccess`.
+    pub secret_key: SecretString,
+    /// The most that one request may take.
+    pub timeout: Duration,
+    /// The most that connecting may take; less than `timeout`.
+    pub connect_timeout: Duration,
+}
+
+/// What a partner account at Scaleway can do.
+#[must_use]
+pub fn capabilities() -> Capabilities {
+    let name = FieldRule::required(Field::Name).chars(2, 256);
+    let customer_id = FieldRule::required(Field::CustomerId).chars(1, 256);
+    let email = FieldRule::required(Field::OwnerEmail);
+    let first_name = FieldRule::required(Field::OwnerFirstName).chars(2, 256);
+    let last_name = FieldRule::required(Field::OwnerLastName).chars(2, 256);
+    let phone_number = FieldRule::optional(Field::OwnerPhoneNumber);
+    let comment = FieldRule::optional(Field::Comment).chars(1, 1024);
+    let siren_number = FieldRule::optional(Field::SirenNumber).format(Format::Digits(9));
+    let updatable = [
+        customer_id,
+        name,
+        email,
+        first_name,
+        last_name,
+        phone_number,
+        comment,
+    ];
+    let by = |field, strength| FindBy { field, strength };
+    Capabilities {
+        create: true,
+        create_fields: updatable.into_iter().chain([siren_number]).collect(),
+        get: true,
+        list: true,
+        find_by: vec![
+            by(Field::OwnerEmail, Strength::Strong),
+            by(Field::CustomerId, Strength::Weak),
+        ],
+        update_fields: updatable
+            .into_iter()
+            .map(|rule| FieldRule {
+                required: false,
+                ..rule
+            })
+            .collect(),
+        lock: true,
+        invite: false,
+        admin_role: true,
+        settle_window: SETTLE_WINDOW,
+    }
+}
