@@ -1,0 +1,80 @@
+//! What is to be known of one account, and what an account can do. Plain data; it reads nothing.
+
+use std::time::Duration;
+
+use partner_core::{Capabilities, Field, FieldRule, FindBy, Format, ProviderName, Strength};
+use provider_http::ClientError;
+use secrecy::SecretString;
+use url::Url;
+
+/// How long an organization may be absent from the listing after its creation. The vendor tells nothing
+/// (2026-11-22), so it is taken to be as slow as the slowest provider known.
+const SETTLE_WINDOW: Duration = Duration::from_secs(180);
+
+/// One partner account at Archera.
+#[derive(Debug, Clone)]
+pub struct ArcheraConfig {
+    /// The account's name in the gateway.
+    pub name: ProviderName,
+    /// Where the API is; `https://api.archera.ai`.
+    pub base_url: Url,
+    /// The partner's own organization id.
+    pub partner_org_id: String,
+    /// The partner's API key.
+    pub api_key: SecretString,
+    /// The key may use the vendor's public listing of organizations.
+    pub list_orgs: bool,
+    /// The most that one request may take.
+    pub timeout: Duration,
+    /// The most that connecting may take; less than `timeout`.
+    pub connect_timeout: Duration,
+}
+
+/// Why an account cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The partner's id cannot stand in a path.
+    #[error("the partner organization id must be 1 to 128 letters, digits, '-', '_', '.' or ':'")]
+    PartnerOrgId,
+    /// The HTTP client cannot be set up.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+/// What a partner account at Archera can do; `list_orgs` says that its key may use the public listing.
+///
+/// # Behavior
+/// A listing gives ids and names alone, and a name proves nothing: it is found by as a hint.
+#[must_use]
+pub fn capabilities(list_orgs: bool) -> Capabilities {
+    Capabilities {
+        create: true,
+        create_fields: vec![
+            FieldRule::required(Field::Name).chars(1, usize::MAX),
+            FieldRule::optional(Field::Domain),
+            FieldRule::optional(Field::Address),
+            FieldRule::optional(Field::MarketplaceOffers).format(Format::Url),
+            FieldRule::optional(Field::Members),
+            FieldRule::optional(Field::LabraSubscriptionId),
+        ],
+        get: false,
+        list: list_orgs,
+        find_by: if list_orgs {
+            vec![FindBy {
+                field: Field::Name,
+                strength: Strength::Hint,
+            }]
+        } else {
+            Vec::new()
+        },
+        update_fields: Vec::new(),
+        lock: false,
+        invite: true,
+        admin_role: false,
+        settle_window: if list_orgs {
+            SETTLE_WINDOW
+        } else {
+            Duration::ZERO
+        },
+    }
+}
