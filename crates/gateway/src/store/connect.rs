@@ -1,0 +1,230 @@
+//! Connections: two pools, their safety hooks, and the migrations.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{
+    Executor, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::error::{StoreError, StoreResult, store_error};
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
+
+/// How long a caller waits for a connection before it is told that there is none.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Connections kept aside for the outcomes of operations, so that a flood of reads cannot block them.
+const OUTCOME_CONNECTIONS: u32 = 4;
+/// A connection that was idle for longer is asked whether it still leads to a primary.
+const CHECK_AFTER_IDLE: Duration = Duration::from_secs(5);
+
+/// Where the database is and how many connections to it may be open.
+#[derive(Debug, Clone)]
+pub struct DatabaseSettings {
+    /// A PostgreSQL URL.
+    pub url: SecretString,
+    /// Connections for everything but outcomes, which have four of their own.
+    pub max_connections: u32,
+}
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(super) pool: PgPool,
+    pub(super) outcomes: PgPool,
+}
+
+/// The migrations that this gateway was built with.
+#[must_use]
+pub fn embedded_migrations() -> &'static sqlx::migrate::Migrator {
+    &MIGRATOR
+}
+
+impl Store {
+    /// Opens both pools and makes sure that the database answers.
+    ///
+    /// # Errors
+    /// When the URL is not one, or nothing answers there.
+    pub async fn connect(settings: &DatabaseSettings) -> StoreResult<Self> {
+        let options = connect_options(settings)?;
+        let store = Self {
+            pool: pool_options(settings.max_connections).connect_lazy_with(options.clone()),
+            outcomes: pool_options(OUTCOME_CONNECTIONS).connect_lazy_with(options),
+        };
+        store.ping().await?;
+        Ok(store)
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// When it gives none.
+    pub async fn ping(&self) -> StoreResult<()> {
+        sqlx::query!("select 1 as one")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(store_error)?;
+        Ok(())
+    }
+
+    /// Applies what is missing of `migrations/`, under an advisory lock.
+    ///
+    /// # Errors
+    /// When a migration fails, or the database has one that this gateway does not know.
+    pub async fn migrate(&self) -> StoreResult<()> {
+        MIGRATOR
+            .run(&self.pool)
+            .await
+            .map_err(|error| StoreError::Migration(format!("the migration failed: {error}")))
+    }
+
+    /// Makes sure that the database is exactly at this gateway's version.
+    ///
+    /// # Errors
+    /// Names what is missing or unknown.
+    pub async fn check_migrated(&self) -> StoreResult<()> {
+        let table = sqlx::query_scalar!(
+            r#"select to_regclass('_sqlx_migrations') is not null as "exists!""#
+        );
+        let applied: Vec<i64> = if table.fetch_one(&self.pool).await.map_err(store_error)? {
+            sqlx::query_scalar("select version from _sqlx_migrations where success")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(store_error)?
+        } else {
+            Vec::new()
+        };
+        let missing = MIGRATOR
+            .iter()
+            .filter(|m| !applied.contains(&m.version))
+            .count();
+        if missing > 0 {
+            return Err(StoreError::Migration(format!(
+                "the database lacks {missing} of {} migrations; run `partner-gateway migrate`",
+                MIGRATOR.iter().count()
+            )));
+        }
+        Ok(())
+    }
+
+    /// The settings that make an acknowledged commit less than durable: for a warning at the start.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn durability_warnings(&self) -> StoreResult<Vec<String>> {
+        let settings = sqlx::query!(
+            r#"select current_setting('fsync') as "fsync!",
+                      current_setting('synchronous_commit') as "synchronous_commit!""#
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(store_error)?;
+        let mut warnings = Vec::new();
+        if settings.fsync == "off" {
+            warnings.push("fsync is off: a crash of the database can forget operations".to_owned());
+        }
+        if settings.synchronous_commit == "off" {
+            warnings.push(
+                "synchronous_commit is off: a crash of the database can forget operations"
+                    .to_owned(),
+            );
+        }
+        Ok(warnings)
+    }
+
+    /// The key under which requests are fingerprinted; made at the first call, the same for all replicas.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn fingerprint_key(&self, fresh: [u8; 32]) -> StoreResult<Vec<u8>> {
+        sqlx::query!(
+            "insert into fingerprint_keys (key) values ($1) on conflict (id) do nothing",
+            fresh.as_slice()
+        )
+        .execute(&self.pool)
+        .await
+        .map_err(store_error)?;
+        sqlx::query_scalar!("select key from fingerprint_keys")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(store_error)
+    }
+
+    /// Open and idle connections, of both pools together.
+    #[must_use]
+    pub fn connections(&self) -> (u32, u32) {
+        let idle = self.pool.num_idle() + self.outcomes.num_idle();
+        (
+            self.pool.size() + self.outcomes.size(),
+            u32::try_from(idle).unwrap_or(u32::MAX),
+        )
+    }
+
+    /// Listens for finished operations of every replica.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn listen(&self) -> StoreResult<sqlx::postgres::PgListener> {
+        let mut listener = sqlx::postgres::PgListener::connect_with(&self.outcomes)
+            .await
+            .map_err(store_error)?;
+        listener.listen("operations").await.map_err(store_error)?;
+        Ok(listener)
+    }
+
+    /// Closes both pools once their connections are given back.
+    pub async fn close(&self) {
+        self.pool.close().await;
+        self.outcomes.close().await;
+    }
+}
+
+fn connect_options(settings: &DatabaseSettings) -> StoreResult<PgConnectOptions> {
+    let options: PgConnectOptions =
+        settings
+            .url
+            .expose_secret()
+            .parse()
+            .map_err(|_: sqlx::Error| {
+                StoreError::Migration("database.url is not a PostgreSQL URL".into())
+            })?;
+    Ok(options.application_name("partner-gateway").options([
+        ("statement_timeout", "10s"),
+        ("lock_timeout", "5s"),
+        ("idle_in_transaction_session_timeout", "10s"),
+        ("timezone", "UTC"),
+    ]))
+}
+
+fn pool_options(max_connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .after_connect(|connection, _| Box::pin(refuse_read_only(connection)))
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for < CHECK_AFTER_IDLE {
+                    return Ok(true);
+                }
+                Ok(refuse_read_only(connection).await.is_ok())
+            })
+        })
+        // sqlx 0.9.0: a `begin` whose future was dropped can leave its transaction open in the pool, and
+        // the next borrower's writes would be lost with it (seen 2026-11).
+        .after_release(|connection, _| {
+            Box::pin(async move { Ok(connection.execute("rollback").await.is_ok()) })
+        })
+}
+
+/// A primary that was turned into a standby still answers; its connections must go.
+async fn refuse_read_only(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let read_only: String = sqlx::query_scalar("show transaction_read_only")
+        .fetch_one(&mut *connection)
+        .await?;
+    if read_only == "on" {
+        return Err(sqlx::Error::Protocol("the database is read-only".into()));
+    }
+    Ok(())
+}

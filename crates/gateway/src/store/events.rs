@@ -1,0 +1,117 @@
+//! The audit and change feed: one row for each change, numbered without a gap within an organization.
+
+use serde_json::{Map, Value, json};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    error::{StoreResult, store_error},
+    model::Organization,
+};
+
+/// What stands in the feed in place of personal data.
+const MASK: &str = "***";
+
+/// Who did it and by which request.
+#[derive(Debug, Clone)]
+pub struct EventContext {
+    /// Who.
+    pub actor: String,
+    /// The gateway's id of the request.
+    pub request_id: String,
+    /// The provider's id of the request, where there was one.
+    pub provider_request_id: Option<String>,
+    /// The operation, where there was one.
+    pub operation_id: Option<Uuid>,
+}
+
+/// Adds an event to an organization whose row is locked, and raises its number in `after`.
+pub(super) async fn append_event(
+    connection: &mut PgConnection,
+    event_type: &str,
+    context: &EventContext,
+    before: Option<&Organization>,
+    after: &mut Organization,
+) -> StoreResult<()> {
+    after.last_event += 1;
+    let (old, new) = changes(before, after);
+    sqlx::query!(
+        "insert into events (type, tenant, organization_id, organization_sequence, operation_id, actor,
+                             request_id, provider_request_id, before, after)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        event_type,
+        after.tenant,
+        after.id,
+        after.last_event,
+        context.operation_id,
+        context.actor,
+        context.request_id,
+        context.provider_request_id,
+        old,
+        new
+    )
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// The fields that differ, before and after, personal data masked.
+fn changes(before: Option<&Organization>, after: &Organization) -> (Option<Value>, Value) {
+    let new = fields(after);
+    let Some(before) = before else {
+        return (None, mask(new));
+    };
+    let old = fields(before);
+    let differs = |name: &String| old.get(name) != new.get(name);
+    let names: Vec<String> = new.keys().filter(|name| differs(name)).cloned().collect();
+    let pick = |from: &Map<String, Value>| {
+        names
+            .iter()
+            .filter_map(|n| from.get(n).map(|v| (n.clone(), v.clone())))
+            .collect()
+    };
+    (Some(mask(pick(&old))), mask(pick(&new)))
+}
+
+/// The fields of an organization, flat.
+fn fields(org: &Organization) -> Map<String, Value> {
+    let document = json!({
+        "customer_id": org.customer_id,
+        "provider": org.provider,
+        "provider_org_id": org.provider_org_id,
+        "name": org.name,
+        "status": org.status,
+        "usable": org.is_usable(),
+        "locks": org.locks,
+        "owner.email": org.owner.email,
+        "owner.first_name": org.owner.first_name,
+        "owner.last_name": org.owner.last_name,
+        "owner.phone_number": org.owner.phone_number,
+        "siren_number": org.siren_number,
+        "domain": org.domain,
+        "address": org.address,
+        "marketplace_offers": org.marketplace_offers,
+        "comment": org.comment,
+        "labels": org.labels,
+        "certainty": org.certainty,
+        "route_rule": org.route_rule,
+    });
+    match document {
+        Value::Object(map) => map,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Map::new()
+        }
+    }
+}
+
+/// Hides what tells of a person; what was empty stays visibly empty.
+fn mask(mut fields: Map<String, Value>) -> Value {
+    for (name, value) in &mut fields {
+        let personal = name.starts_with("owner.") || name == "address" || name == "comment";
+        if personal && !value.is_null() {
+            *value = Value::String(MASK.to_owned());
+        }
+    }
+    Value::Object(fields)
+}

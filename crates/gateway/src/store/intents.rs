@@ -1,0 +1,413 @@
+//! Committing what is meant to be done, before any of it is sent: the intent, and where nothing stands in
+//! its way its first attempt, in one transaction.
+
+use std::time::Duration;
+
+use partner_core::{EmailAddress, ProviderOrgId};
+use serde_json::Value;
+use sqlx::{PgConnection, Postgres, Transaction, types::Json};
+use uuid::Uuid;
+
+use super::{
+    claims::{Claimed, CreateBudget, take},
+    connect::Store,
+    error::{StoreError, StoreResult, store_error},
+    events::{EventContext, append_event},
+    idempotency::{IdempotencyRecord, KeyClaim, take_key},
+    model::{Operation, OperationKind, Organization, TenantScope},
+    outcomes::{lock_organization, save_organization},
+    rows::{OperationRow, OrganizationRow},
+};
+
+/// An operation that is meant.
+#[derive(Debug, Clone)]
+pub struct NewOperation {
+    /// UUIDv7.
+    pub id: Uuid,
+    /// What it does.
+    pub kind: OperationKind,
+    /// What is to be sent. Never a password.
+    pub request: Value,
+    /// Who asks.
+    pub actor: String,
+    /// The gateway's id of the request.
+    pub request_id: String,
+    /// The trace it belongs to.
+    pub traceparent: Option<String>,
+}
+
+/// An organization that is meant: its first row.
+pub type NewOrganization = Organization;
+
+/// What became of a create.
+#[derive(Debug)]
+pub enum BeginCreate {
+    /// It is committed: `sending` and ours, or `accepted` and waiting.
+    Begun(Box<Operation>),
+    /// The customer has one at this provider.
+    AlreadyMapped(Box<Organization>),
+    /// The idempotency key was taken before.
+    Replay(IdempotencyRecord),
+}
+
+/// What became of an operation on an organization.
+#[derive(Debug)]
+pub enum BeginUpdate<E> {
+    /// It is committed: `sending` and ours, or `accepted` and waiting. With the organization before it.
+    Begun(Box<Operation>, Box<Organization>),
+    /// Nothing had to be sent; it is done. With the organization after it.
+    Done(Box<Organization>),
+    /// The tenant has no such organization.
+    NotFound,
+    /// The caller's check refused; nothing was written.
+    Refused(Refused<E>),
+    /// The idempotency key was taken before.
+    Replay(IdempotencyRecord),
+}
+
+/// Why an operation on an organization was not begun.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refused<E> {
+    /// By the caller's own check.
+    ByCheck(E),
+    /// The customer id is taken by this organization of the tenant's at the same provider.
+    CustomerTaken(Uuid),
+    /// It cannot wait its turn, and another operation is open.
+    Busy,
+}
+
+/// How an operation is begun.
+#[derive(Debug, Clone, Copy)]
+pub struct BeginOptions<'a> {
+    /// For how long the worker has it.
+    pub lease: Duration,
+    /// What creates may be in doubt.
+    pub budget: &'a CreateBudget,
+    /// The idempotency key.
+    pub key: Option<&'a KeyClaim>,
+}
+
+impl Store {
+    /// Commits an organization that is to be created, and its create.
+    ///
+    /// # Behavior
+    /// Of two that ask for the same customer at the same provider, the second waits for the first's
+    /// commit and is told of its organization.
+    ///
+    /// # Errors
+    /// When the database fails. A commit whose outcome is in doubt is read again first.
+    pub async fn begin_create(
+        &self,
+        org: &NewOrganization,
+        operation: &NewOperation,
+        options: BeginOptions<'_>,
+    ) -> StoreResult<BeginCreate> {
+        let mut tx = self.pool.begin().await.map_err(store_error)?;
+        if let Some(key) = options.key
+            && !take_key(&mut tx, key, &[operation.id], Some(org.id)).await?
+        {
+            return self.replay(tx, key).await.map(BeginCreate::Replay);
+        }
+        if !claim_customer(&mut tx, org, &org.customer_id).await? {
+            tx.rollback().await.map_err(store_error)?;
+            let existing = self.claimed_by(org, &org.customer_id).await?;
+            return Ok(BeginCreate::AlreadyMapped(Box::new(existing)));
+        }
+        insert_organization(&mut tx, org).await?;
+        let accepted = insert_operation(&mut tx, org, operation).await?;
+        let begun = first_attempt(&mut tx, accepted, options).await?;
+        self.commit(tx, &begun).await?;
+        Ok(BeginCreate::Begun(Box::new(begun)))
+    }
+
+    /// Commits an operation on an organization, or a change that needs none.
+    ///
+    /// # Behavior
+    /// `check` sees the organization with its row locked, and may change it. With `operation` the change
+    /// is dropped (it is made again when the operation succeeds); without, it is saved as `local_event`.
+    ///
+    /// # Errors
+    /// When the database fails. A commit whose outcome is in doubt is read again first.
+    pub async fn begin_operation<E>(
+        &self,
+        scope: &TenantScope,
+        organization_id: Uuid,
+        plan: impl FnOnce(&mut Organization) -> Result<Plan, E>,
+        options: BeginOptions<'_>,
+    ) -> StoreResult<BeginUpdate<E>> {
+        let mut tx = self.pool.begin().await.map_err(store_error)?;
+        let Some(before) = lock_in_scope(&mut tx, scope, organization_id).await? else {
+            return Ok(BeginUpdate::NotFound);
+        };
+        let mut after = before.clone();
+        let plan = match plan(&mut after) {
+            Ok(plan) => plan,
+            Err(refused) => return Ok(BeginUpdate::Refused(Refused::ByCheck(refused))),
+        };
+        let operation_ids: Vec<Uuid> = plan.operation.iter().map(|op| op.id).collect();
+        if let Some(key) = options.key
+            && !take_key(&mut tx, key, &operation_ids, Some(organization_id)).await?
+        {
+            return self.replay(tx, key).await.map(BeginUpdate::Replay);
+        }
+        if let Some(customer_id) = &plan.new_customer_id
+            && !claim_customer(&mut tx, &before, customer_id).await?
+        {
+            tx.rollback().await.map_err(store_error)?;
+            let taken_by = self.claimed_by(&before, customer_id).await?;
+            if taken_by.id != organization_id {
+                return Ok(BeginUpdate::Refused(Refused::CustomerTaken(taken_by.id)));
+            }
+            return Ok(BeginUpdate::Refused(Refused::Busy));
+        }
+        let Some(operation) = &plan.operation else {
+            save_locally(&mut tx, &before, &mut after, &plan).await?;
+            tx.commit().await.map_err(store_error)?;
+            return Ok(BeginUpdate::Done(Box::new(after)));
+        };
+        let accepted = insert_operation(&mut tx, &before, operation).await?;
+        let begun = first_attempt(&mut tx, accepted, options).await?;
+        if plan.must_send_now && begun.lease_until.is_none() {
+            return Ok(BeginUpdate::Refused(Refused::Busy));
+        }
+        self.commit(tx, &begun).await?;
+        Ok(BeginUpdate::Begun(Box::new(begun), Box::new(before)))
+    }
+
+    /// Commits the mapping of an organization that already exists at its provider.
+    ///
+    /// # Errors
+    /// When the database fails; `organizations_provider_org_id_key` where it is mapped already.
+    pub async fn adopt(
+        &self,
+        org: &Organization,
+        context: &EventContext,
+        key: Option<&KeyClaim>,
+    ) -> StoreResult<BeginCreate> {
+        let mut tx = self.pool.begin().await.map_err(store_error)?;
+        if let Some(key) = key
+            && !take_key(&mut tx, key, &[], Some(org.id)).await?
+        {
+            return self.replay(tx, key).await.map(BeginCreate::Replay);
+        }
+        if !claim_customer(&mut tx, org, &org.customer_id).await? {
+            tx.rollback().await.map_err(store_error)?;
+            let existing = self.claimed_by(org, &org.customer_id).await?;
+            return Ok(BeginCreate::AlreadyMapped(Box::new(existing)));
+        }
+        insert_organization(&mut tx, org).await?;
+        let mut after = org.clone();
+        append_event(&mut tx, "organization.adopted", context, None, &mut after).await?;
+        save_organization(&mut tx, org, &mut after).await?;
+        tx.commit().await.map_err(store_error)?;
+        Ok(BeginCreate::AlreadyMapped(Box::new(after)))
+    }
+
+    async fn replay(
+        &self,
+        tx: Transaction<'_, Postgres>,
+        key: &KeyClaim,
+    ) -> StoreResult<IdempotencyRecord> {
+        tx.rollback().await.map_err(store_error)?;
+        self.find_idempotency_key(&key.tenant, &key.key)
+            .await?
+            .ok_or_else(|| StoreError::Corrupt("an idempotency key vanished".to_owned()))
+    }
+
+    async fn claimed_by(&self, org: &Organization, customer_id: &str) -> StoreResult<Organization> {
+        let row: OrganizationRow = sqlx::query_as(
+            "select o.* from organizations o join customer_claims c on c.organization_id = o.id
+             where c.tenant = $1 and c.customer_id = $2 and c.provider = $3",
+        )
+        .bind(&org.tenant)
+        .bind(customer_id)
+        .bind(org.provider.as_str())
+        .fetch_one(&self.pool)
+        .await
+        .map_err(store_error)?;
+        row.try_into()
+    }
+
+    /// Commits, and where the answer to the commit is lost looks whether it was done: nothing may be sent
+    /// on the strength of a commit that is not known.
+    async fn commit(
+        &self,
+        tx: Transaction<'_, Postgres>,
+        operation: &Operation,
+    ) -> StoreResult<()> {
+        let Err(error) = tx.commit().await else {
+            return Ok(());
+        };
+        match self.reread_operation(operation.id).await? {
+            Some(found) if found.epoch == operation.epoch => Ok(()),
+            Some(_) | None => Err(store_error(error)),
+        }
+    }
+}
+
+/// What is to be done with an organization.
+#[derive(Debug)]
+pub struct Plan {
+    /// What is to be sent; `None` where the change is the gateway's alone.
+    pub operation: Option<NewOperation>,
+    /// The customer id that the change gives it.
+    pub new_customer_id: Option<String>,
+    /// It cannot wait for another operation to end.
+    pub must_send_now: bool,
+    /// Who makes a change that is the gateway's alone, and its event.
+    pub local: Option<(&'static str, EventContext)>,
+}
+
+async fn save_locally(
+    connection: &mut PgConnection,
+    before: &Organization,
+    after: &mut Organization,
+    plan: &Plan,
+) -> StoreResult<()> {
+    if before == after {
+        return Ok(());
+    }
+    if let Some((event, context)) = &plan.local {
+        append_event(connection, event, context, Some(before), after).await?;
+    }
+    save_organization(connection, before, after).await?;
+    if before.customer_id != after.customer_id {
+        sqlx::query!(
+            "delete from customer_claims where organization_id = $1 and customer_id = $2",
+            after.id,
+            before.customer_id
+        )
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+    }
+    Ok(())
+}
+
+async fn lock_in_scope(
+    connection: &mut PgConnection,
+    scope: &TenantScope,
+    id: Uuid,
+) -> StoreResult<Option<Organization>> {
+    let found = sqlx::query_scalar!(
+        r#"select true as "found!" from organizations where id = $1 and ($2::text is null or tenant = $2)"#,
+        id,
+        scope.tenant()
+    )
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    match found {
+        Some(_) => lock_organization(connection, id).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Takes a customer id at a provider for an organization. Waits for another that is taking it now.
+async fn claim_customer(
+    connection: &mut PgConnection,
+    org: &Organization,
+    customer_id: &str,
+) -> StoreResult<bool> {
+    let claimed = sqlx::query!(
+        "insert into customer_claims (tenant, customer_id, provider, organization_id)
+         values ($1, $2, $3, $4) on conflict (tenant, customer_id, provider) do nothing",
+        org.tenant,
+        customer_id,
+        org.provider.as_str(),
+        org.id
+    )
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(claimed.rows_affected() == 1)
+}
+
+async fn insert_organization(connection: &mut PgConnection, org: &Organization) -> StoreResult<()> {
+    sqlx::query!(
+        "insert into organizations (id, tenant, customer_id, provider, provider_org_id, name, status, locks,
+             owner_email, owner_first_name, owner_last_name, owner_phone_number, siren_number, domain,
+             address, marketplace_offers, comment, labels, labra_subscription_id, provider_data, certainty,
+             observed_at, route_rule, route_reason, create_fingerprint)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+                 $21, $22, $23, $24, $25)",
+        org.id,
+        org.tenant,
+        org.customer_id,
+        org.provider.as_str(),
+        org.provider_org_id.as_ref().map(ProviderOrgId::as_str),
+        org.name,
+        org.status.as_str(),
+        Json(&org.locks) as _,
+        org.owner.email.as_ref().map(EmailAddress::as_str),
+        org.owner.first_name,
+        org.owner.last_name,
+        org.owner.phone_number,
+        org.siren_number,
+        org.domain,
+        org.address.as_ref().map(Json) as _,
+        org.marketplace_offers.as_ref().map(Json) as _,
+        org.comment,
+        Json(&org.labels) as _,
+        org.labra_subscription_id,
+        org.provider_data,
+        org.certainty.as_str(),
+        org.observed_at,
+        org.route_rule,
+        org.route_reason,
+        org.create_fingerprint
+    )
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// Writes an operation down as accepted, behind all others of its organization.
+async fn insert_operation(
+    connection: &mut PgConnection,
+    org: &Organization,
+    operation: &NewOperation,
+) -> StoreResult<Operation> {
+    sqlx::query_as!(
+        OperationRow,
+        "insert into operations (id, tenant, organization_id, provider, kind, state, next_attempt_at,
+             request, actor, request_id, traceparent, created_at)
+         values ($1, $2, $3, $4, $5, 'accepted', now(), $6, $7, $8, $9, clock_timestamp()) returning *",
+        operation.id,
+        org.tenant,
+        org.id,
+        org.provider.as_str(),
+        operation.kind.as_str(),
+        operation.request,
+        operation.actor,
+        operation.request_id,
+        operation.traceparent
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(store_error)?
+    .try_into()
+}
+
+async fn first_attempt(
+    connection: &mut PgConnection,
+    accepted: Operation,
+    options: BeginOptions<'_>,
+) -> StoreResult<Operation> {
+    let is_create = accepted.kind == OperationKind::Create;
+    let provider = accepted.provider.as_str();
+    match take(
+        connection,
+        accepted.id,
+        provider,
+        is_create,
+        options.lease,
+        options.budget,
+    )
+    .await?
+    {
+        Claimed::Taken(taken) => Ok(*taken),
+        Claimed::MustWait => Ok(accepted),
+    }
+}

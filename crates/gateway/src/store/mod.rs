@@ -1,0 +1,36 @@
+//! The mapping and the operations in PostgreSQL: the only room with SQL.
+//!
+//! It knows rows, constraints and transactions. It decides nothing: which transition an operation makes
+//! and what an answer does to an organization is told to it. It holds no transaction across a call to a
+//! provider.
+
+mod claims;
+mod connect;
+mod error;
+mod events;
+mod idempotency;
+mod intents;
+mod members;
+mod model;
+mod operations;
+mod organizations;
+mod outcomes;
+mod page;
+mod rows;
+
+pub use claims::{Claimed, CreateBudget};
+pub use connect::{DatabaseSettings, Store, embedded_migrations};
+pub use error::{StoreError, StoreResult};
+pub use events::EventContext;
+pub use idempotency::{IdempotencyRecord, KeyClaim};
+pub use intents::{
+    BeginCreate, BeginOptions, BeginUpdate, NewOperation, NewOrganization, Plan, Refused,
+};
+pub use model::{
+    Candidate, CandidateStrength, Certainty, Evidence, EvidenceKind, InvitedMember, Operation,
+    OperationKind, OperationState, OrgStatus, Organization, SendPhase, TenantScope,
+};
+pub use operations::OperationFilter;
+pub use organizations::{OrganizationFilter, OrganizationOrder};
+pub use outcomes::{NextState, Outcome, Recorded};
+pub use page::{PageAfter, PageOf, PageRequest};

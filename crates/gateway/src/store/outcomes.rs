@@ -1,0 +1,396 @@
+//! Writing down how an operation goes on: fenced by its epoch, together with what it does to the mapping.
+//! Evidence is written whatever the epoch.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use partner_core::Member;
+use serde_json::Value;
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+use super::{
+    claims::{interval, note_create_success, note_unknown_create},
+    connect::Store,
+    error::{StoreError, StoreResult, store_error},
+    events::{EventContext, append_event},
+    members::add_members,
+    model::{
+        Evidence, EvidenceKind, Operation, OperationKind, OperationState, OrgStatus, Organization,
+    },
+    rows::{OperationRow, OrganizationRow},
+};
+
+/// Where an operation goes next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NextState {
+    /// It was done.
+    Succeeded,
+    /// It was not done, and will not be.
+    Rejected {
+        /// The problem that the caller is shown.
+        error: Value,
+    },
+    /// It was not done, and is to be sent again.
+    Accepted {
+        /// When.
+        after: Duration,
+        /// Nothing of the last send can have been done: it does not count.
+        give_back_send: bool,
+    },
+    /// It may have been done.
+    Unknown {
+        /// Until when an absence proves nothing.
+        settle_until: DateTime<Utc>,
+        /// When to look at it next.
+        look_after: Duration,
+        /// Since when complete readings have found nothing.
+        absent_since: Option<DateTime<Utc>>,
+    },
+    /// A person must decide.
+    Quarantined,
+}
+
+impl NextState {
+    /// The state it leads to.
+    #[must_use]
+    pub fn state(&self) -> OperationState {
+        match self {
+            Self::Succeeded => OperationState::Succeeded,
+            Self::Rejected { .. } => OperationState::Rejected,
+            Self::Accepted { .. } => OperationState::Accepted,
+            Self::Unknown { .. } => OperationState::Unknown,
+            Self::Quarantined => OperationState::Quarantined,
+        }
+    }
+}
+
+/// What is written down of an operation in one transaction.
+pub struct Outcome<'a> {
+    /// Where it goes next.
+    pub next: NextState,
+    /// What it does to the organization.
+    pub change: &'a (dyn Fn(&mut Organization) + Send + Sync),
+    /// Who was invited by it.
+    pub members: &'a [Member],
+    /// The event, if it is one.
+    pub event: Option<&'static str>,
+    /// Who did it, where it was not the operation's own actor.
+    pub actor: Option<(String, String)>,
+    /// The provider's id of the request.
+    pub provider_request_id: Option<String>,
+}
+
+/// Whether it was written down.
+#[derive(Debug, Clone)]
+pub enum Recorded {
+    /// It was.
+    Applied(Box<Operation>),
+    /// Somebody else has the operation now, or it has ended; nothing was changed.
+    Fenced,
+}
+
+impl Store {
+    /// Writes down what was seen of an operation, whoever has it now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn add_evidence(&self, operation_id: Uuid, evidence: &Evidence) -> StoreResult<()> {
+        let mut connection = self.outcomes.acquire().await.map_err(store_error)?;
+        insert_evidence(&mut connection, operation_id, evidence).await
+    }
+
+    /// Writes down where an operation goes next, if it still stands where `operation` says: same epoch,
+    /// same state.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing is known of what was written, and it may be tried again.
+    pub async fn record(
+        &self,
+        operation: &Operation,
+        evidence: Option<&Evidence>,
+        outcome: &Outcome<'_>,
+    ) -> StoreResult<Recorded> {
+        let mut tx = self.outcomes.begin().await.map_err(store_error)?;
+        let Some(updated) = move_on(&mut tx, operation, &outcome.next).await? else {
+            return Ok(Recorded::Fenced);
+        };
+        if let Some(evidence) = evidence {
+            insert_evidence(&mut tx, operation.id, evidence).await?;
+        }
+        let before = lock_organization(&mut tx, operation.organization_id).await?;
+        let mut after = before.clone();
+        (outcome.change)(&mut after);
+        if let Some(event) = outcome.event {
+            let context = EventContext {
+                actor: outcome
+                    .actor
+                    .as_ref()
+                    .map_or(&operation.actor, |a| &a.0)
+                    .clone(),
+                request_id: outcome
+                    .actor
+                    .as_ref()
+                    .map_or(&operation.request_id, |a| &a.1)
+                    .clone(),
+                provider_request_id: outcome.provider_request_id.clone(),
+                operation_id: Some(operation.id),
+            };
+            append_event(&mut tx, event, &context, Some(&before), &mut after).await?;
+            if after.is_usable() && !before.is_usable() {
+                append_event(
+                    &mut tx,
+                    "organization.usable",
+                    &context,
+                    Some(&before),
+                    &mut after,
+                )
+                .await?;
+            }
+        }
+        save_organization(&mut tx, &before, &mut after).await?;
+        add_members(&mut tx, after.id, outcome.members).await?;
+        release_claims(&mut tx, &after).await?;
+        if operation.kind == OperationKind::Create {
+            note_create(&mut tx, operation, &outcome.next).await?;
+        }
+        notify(&mut tx, operation.id).await?;
+        tx.commit().await.map_err(store_error)?;
+        Ok(Recorded::Applied(Box::new(updated)))
+    }
+}
+
+async fn note_create(
+    connection: &mut PgConnection,
+    operation: &Operation,
+    next: &NextState,
+) -> StoreResult<()> {
+    match next {
+        NextState::Succeeded => note_create_success(connection, operation.provider.as_str()).await,
+        NextState::Unknown { .. } if operation.state == OperationState::Sending => {
+            note_unknown_create(connection, operation.provider.as_str()).await
+        }
+        NextState::Unknown { .. }
+        | NextState::Rejected { .. }
+        | NextState::Accepted { .. }
+        | NextState::Quarantined => Ok(()),
+    }
+}
+
+async fn move_on(
+    connection: &mut PgConnection,
+    operation: &Operation,
+    next: &NextState,
+) -> StoreResult<Option<Operation>> {
+    let (error, wait, give_back, settle_until, absent_since) = match next {
+        NextState::Succeeded | NextState::Quarantined => (None, None, false, None, None),
+        NextState::Rejected { error } => (Some(error), None, false, None, None),
+        NextState::Accepted {
+            after,
+            give_back_send,
+        } => (None, Some(*after), *give_back_send, None, None),
+        NextState::Unknown {
+            settle_until,
+            look_after,
+            absent_since,
+        } => (
+            None,
+            Some(*look_after),
+            false,
+            Some(*settle_until),
+            *absent_since,
+        ),
+    };
+    let state = next.state();
+    sqlx::query_as!(
+        OperationRow,
+        "update operations
+         set state = $4, error = $5, next_attempt_at = now() + $6, lease_until = null,
+             sends = sends - case when $7 then 1 else 0 end,
+             settle_until = coalesce($8, settle_until), absent_read_at = $9,
+             unknown_since = case when $4 = 'unknown' and state = 'sending' then now() else unknown_since end,
+             finished_at = case when $10 then now() end, updated_at = now()
+         where id = $1 and epoch = $2 and state = $3 returning *",
+        operation.id,
+        operation.epoch,
+        operation.state.as_str(),
+        state.as_str(),
+        error,
+        wait.map(interval),
+        give_back,
+        settle_until,
+        absent_since,
+        state.is_final()
+    )
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?
+    .map(Operation::try_from)
+    .transpose()
+}
+
+pub(super) async fn insert_evidence(
+    connection: &mut PgConnection,
+    operation_id: Uuid,
+    evidence: &Evidence,
+) -> StoreResult<()> {
+    sqlx::query!(
+        "insert into evidence (operation_id, epoch, kind, send_phase, provider_request_id, detail)
+         values ($1, $2, $3, $4, $5, $6)",
+        operation_id,
+        evidence.epoch,
+        evidence.kind.as_str(),
+        evidence.send_phase.map(super::model::SendPhase::as_str),
+        evidence.provider_request_id,
+        evidence.detail
+    )
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// Reads an organization and keeps everybody else from changing it until the transaction ends.
+pub(super) async fn lock_organization(
+    connection: &mut PgConnection,
+    id: Uuid,
+) -> StoreResult<Organization> {
+    let row: OrganizationRow =
+        sqlx::query_as("select * from organizations where id = $1 for update")
+            .bind(id)
+            .fetch_one(connection)
+            .await
+            .map_err(store_error)?;
+    row.try_into()
+}
+
+/// Writes an organization back, raising its version if anything but the time of observation and the
+/// provider's own document changed.
+pub(super) async fn save_organization(
+    connection: &mut PgConnection,
+    before: &Organization,
+    after: &mut Organization,
+) -> StoreResult<()> {
+    let unchanged = Organization {
+        observed_at: before.observed_at,
+        provider_data: before.provider_data.clone(),
+        last_event: before.last_event,
+        ..after.clone()
+    };
+    if &unchanged != before {
+        after.version = before.version + 1;
+    }
+    let raised = after.version != before.version;
+    let owner = &after.owner;
+    after.updated_at = sqlx::query_scalar!(
+        "update organizations
+         set customer_id = $2, provider_org_id = $3, name = $4, status = $5, locks = $6, owner_email = $7,
+             owner_first_name = $8, owner_last_name = $9, owner_phone_number = $10, siren_number = $11,
+             domain = $12, address = $13, marketplace_offers = $14, comment = $15, labels = $16,
+             provider_data = $17, certainty = $18, observed_at = $19, last_event = $20, version = $21,
+             updated_at = case when $22 then now() else updated_at end
+         where id = $1 returning updated_at",
+        after.id,
+        after.customer_id,
+        after.provider_org_id.as_ref().map(partner_core::ProviderOrgId::as_str),
+        after.name,
+        after.status.as_str(),
+        Json(&after.locks) as _,
+        owner.email.as_ref().map(partner_core::EmailAddress::as_str),
+        owner.first_name,
+        owner.last_name,
+        owner.phone_number,
+        after.siren_number,
+        after.domain,
+        after.address.as_ref().map(Json) as _,
+        after.marketplace_offers.as_ref().map(Json) as _,
+        after.comment,
+        Json(&after.labels) as _,
+        after.provider_data,
+        after.certainty.as_str(),
+        after.observed_at,
+        after.last_event,
+        after.version,
+        raised
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// Gives back the customer ids that an organization no longer has, nor any open change wants for it.
+async fn release_claims(connection: &mut PgConnection, org: &Organization) -> StoreResult<()> {
+    let kept = (org.status != OrgStatus::Failed).then_some(org.customer_id.as_str());
+    sqlx::query!(
+        "delete from customer_claims
+         where organization_id = $1 and customer_id is distinct from $2
+           and customer_id not in (
+               select request #>> '{patch,customer_id}' from operations
+               where organization_id = $1 and kind = 'update' and state not in ('succeeded', 'rejected')
+                 and request #>> '{patch,customer_id}' is not null)",
+        org.id,
+        kept
+    )
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+async fn notify(connection: &mut PgConnection, operation_id: Uuid) -> StoreResult<()> {
+    sqlx::query!(
+        "select pg_notify('operations', $1) as sent",
+        operation_id.to_string()
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+impl Store {
+    /// The id at the provider that a create's evidence proves, if any of it does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn proven_provider_org_id(&self, operation_id: Uuid) -> StoreResult<Option<String>> {
+        let found = sqlx::query_scalar!(
+            "select detail ->> 'provider_org_id' from evidence
+             where operation_id = $1 and kind = $2 and detail ? 'provider_org_id' order by id limit 1",
+            operation_id,
+            EvidenceKind::Answer.as_str()
+        )
+        .fetch_optional(&self.outcomes)
+        .await
+        .map_err(store_error)?;
+        Ok(found.flatten())
+    }
+
+    /// An operation as it now stands, for the engine.
+    ///
+    /// # Errors
+    /// When the database fails, or there is no such operation.
+    pub async fn reread_operation(&self, id: Uuid) -> StoreResult<Option<Operation>> {
+        sqlx::query_as!(OperationRow, "select * from operations where id = $1", id)
+            .fetch_optional(&self.outcomes)
+            .await
+            .map_err(store_error)?
+            .map(Operation::try_from)
+            .transpose()
+    }
+
+    /// An organization as it now stands, for the engine.
+    ///
+    /// # Errors
+    /// When the database fails, or there is no such organization.
+    pub async fn reread_organization(&self, id: Uuid) -> StoreResult<Organization> {
+        let row: OrganizationRow = sqlx::query_as("select * from organizations where id = $1")
+            .bind(id)
+            .fetch_optional(&self.outcomes)
+            .await
+            .map_err(store_error)?
+            .ok_or_else(|| StoreError::Corrupt(format!("no organization {id}")))?;
+        row.try_into()
+    }
+}
