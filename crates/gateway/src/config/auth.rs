@@ -1,0 +1,242 @@
+//! `[auth]`: whose tokens are believed, and by which key.
+
+use std::fmt;
+
+use jsonwebtoken::DecodingKey;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::layers::Environment;
+use super::reader::Reader;
+
+/// Whose tokens are believed, and by which key.
+#[derive(Debug, Clone)]
+pub struct AuthConfig {
+    /// The `iss` that a token must carry.
+    pub issuer: String,
+    /// The `aud` that a token must carry, alone or among others.
+    pub audience: String,
+    /// The claim that names the tenant.
+    pub tenant_claim: String,
+    /// Where the key or keys come from, with the signatures that are believed.
+    pub key: AuthKey,
+}
+
+/// Where the keys of tokens come from.
+#[derive(Debug, Clone)]
+pub enum AuthKey {
+    /// The identity provider's key set.
+    Jwks {
+        /// Its address: https, or http of this machine.
+        url: Url,
+        /// The signatures that are believed; never HS256, never empty.
+        algorithms: Vec<SigningAlgorithm>,
+    },
+    /// One public key.
+    Public {
+        /// In PEM, of the kind that `algorithm` says.
+        pem: String,
+        /// The one signature that is believed.
+        algorithm: SigningAlgorithm,
+    },
+    /// A shared secret of at least 32 bytes, for HS256.
+    Hmac(SecretString),
+}
+
+/// A kind of signature. No others are ever believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SigningAlgorithm {
+    /// HMAC with SHA-256.
+    Hs256,
+    /// RSA PKCS #1 with SHA-256.
+    Rs256,
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// Ed25519.
+    EdDsa,
+}
+
+impl SigningAlgorithm {
+    /// Those with a public key.
+    pub const ASYMMETRIC: [Self; 3] = [Self::Rs256, Self::Es256, Self::EdDsa];
+
+    /// Its name in a token's header (RFC 7518, RFC 8037).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hs256 => "HS256",
+            Self::Rs256 => "RS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::Hs256, Self::Rs256, Self::Es256, Self::EdDsa]
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+    }
+}
+
+impl fmt::Display for SigningAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+const MIN_HMAC_BYTES: usize = 32;
+const ONE_KEY: &str = "exactly one of jwks_url, public_key and hmac_secret is needed";
+
+pub(super) fn parse(reader: &mut Reader, env: &Environment) -> Option<AuthConfig> {
+    let issuer = reader.needed_string("issuer");
+    let audience = reader.needed_string("audience");
+    let tenant_claim = tenant_claim(reader);
+    let key = key(reader, env);
+    Some(AuthConfig {
+        issuer: issuer?,
+        audience: audience?,
+        tenant_claim: tenant_claim?,
+        key: key?,
+    })
+}
+
+fn tenant_claim(reader: &mut Reader) -> Option<String> {
+    let claim = reader.needed_string("tenant_claim")?;
+    let registered = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope"];
+    if registered.contains(&claim.as_str()) {
+        reader.fault(
+            "tenant_claim",
+            format!("`{claim}` already has a meaning of its own"),
+        );
+        return None;
+    }
+    Some(claim)
+}
+
+fn key(reader: &mut Reader, env: &Environment) -> Option<AuthKey> {
+    let given = ["jwks_url", "public_key", "hmac_secret"].map(|key| reader.is_set(key));
+    let jwks_url = reader.secure_url("jwks_url");
+    let public_key = reader.secret("public_key", env);
+    let hmac_secret = reader.secret("hmac_secret", env);
+    let algorithms = algorithms(reader, given[2]);
+    match given {
+        [true, false, false] => Some(AuthKey::Jwks {
+            url: jwks_url?,
+            algorithms: algorithms?,
+        }),
+        [false, true, false] => public(reader, &public_key?, &algorithms?),
+        [false, false, true] => hmac(reader, hmac_secret?),
+        _none_or_several => {
+            reader.fault_here(ONE_KEY);
+            None
+        }
+    }
+}
+
+/// The signatures to believe. They must fit the kind of key, or a public key could be used as a
+/// shared secret.
+fn algorithms(reader: &mut Reader, shared_secret: bool) -> Option<Vec<SigningAlgorithm>> {
+    const KEY: &str = "algorithms";
+    let fitting: &[_] = if shared_secret {
+        &[SigningAlgorithm::Hs256]
+    } else {
+        &SigningAlgorithm::ASYMMETRIC
+    };
+    if !reader.is_set(KEY) {
+        reader.take(KEY);
+        return Some(fitting.to_vec());
+    }
+    let names = reader.strings(KEY)?;
+    if names.is_empty() {
+        reader.fault(KEY, "must name at least one");
+        return None;
+    }
+    let mut algorithms = Vec::with_capacity(names.len());
+    for name in &names {
+        match SigningAlgorithm::from_name(name) {
+            Some(algorithm) if fitting.contains(&algorithm) => algorithms.push(algorithm),
+            Some(SigningAlgorithm::Hs256) => {
+                reader.fault(KEY, "HS256 is for hmac_secret alone");
+            }
+            Some(other) => {
+                reader.fault(
+                    KEY,
+                    format!("{other} does not fit hmac_secret; HS256 alone does"),
+                );
+            }
+            None => reader.fault(KEY, format!("`{name}` is not known here")),
+        }
+    }
+    (algorithms.len() == names.len()).then_some(algorithms)
+}
+
+fn hmac(reader: &Reader, secret: SecretString) -> Option<AuthKey> {
+    if secret.expose_secret().len() < MIN_HMAC_BYTES {
+        reader.fault(
+            "hmac_secret",
+            format!("must be at least {MIN_HMAC_BYTES} bytes long"),
+        );
+        return None;
+    }
+    Some(AuthKey::Hmac(secret))
+}
+
+fn public(reader: &Reader, pem: &SecretString, algorithms: &[SigningAlgorithm]) -> Option<AuthKey> {
+    let judged = judge_pem(pem.expose_secret()).and_then(|algorithm| {
+        if algorithms.contains(&algorithm) {
+            Ok(AuthKey::Public {
+                pem: pem.expose_secret().to_owned(),
+                algorithm,
+            })
+        } else {
+            Err(format!(
+                "is a key for {algorithm}, which auth.algorithms leaves out"
+            ))
+        }
+    });
+    judged
+        .map_err(|message| reader.fault("public_key", message))
+        .ok()
+}
+
+/// Which signature a public key is for.
+fn judge_pem(pem: &str) -> Result<SigningAlgorithm, String> {
+    if pem.contains("PRIVATE KEY") {
+        return Err("is a private key; give the public one".to_owned());
+    }
+    let bytes = pem.as_bytes();
+    if let Ok(key) = DecodingKey::from_ec_pem(bytes) {
+        return if is_p256(&key) {
+            Ok(SigningAlgorithm::Es256)
+        } else {
+            Err("is not on the curve P-256, which ES256 needs".to_owned())
+        };
+    }
+    if DecodingKey::from_ed_pem(bytes).is_ok() {
+        return Ok(SigningAlgorithm::EdDsa);
+    }
+    match DecodingKey::from_rsa_pem(bytes) {
+        Ok(key) if is_strong_rsa(&key) => Ok(SigningAlgorithm::Rs256),
+        Ok(_) => Err("is not an RSA public key of at least 2048 bits".to_owned()),
+        Err(_) => Err("is not a public key in PEM".to_owned()),
+    }
+}
+
+fn is_p256(key: &DecodingKey) -> bool {
+    const UNCOMPRESSED_POINT: usize = 65;
+    key.try_get_as_bytes()
+        .is_ok_and(|point| point.len() == UNCOMPRESSED_POINT)
+}
+
+fn is_strong_rsa(key: &DecodingKey) -> bool {
+    const MIN_MODULUS_BITS: usize = 2048;
+    let parsed = key
+        .try_get_as_bytes()
+        .map(aws_lc_rs::rsa::PublicKey::from_der);
+    match parsed {
+        Ok(Ok(public)) => {
+            let modulus = public.modulus();
+            modulus.big_endian_without_leading_zero().len() * 8 >= MIN_MODULUS_BITS
+        }
+        Ok(Err(_)) | Err(_) => false,
+    }
+}
