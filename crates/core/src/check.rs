@@ -82,7 +82,7 @@ impl NewChildOrg {
 }
 
 impl Address {
-    fn texts(&self) -> Vec<&str> {
+    pub(crate) fn texts(&self) -> Vec<&str> {
         [
             Some(&self.line1),
             self.line2.as_ref(),
