@@ -127,6 +127,12 @@ impl Control {
         self.shared.state().reveal();
     }
 
+    /// Stops both simulators, as dropping the [`Sandbox`](crate::Sandbox) does: connections are cut
+    /// and nothing can be changed from here on.
+    pub fn stop(&self) {
+        self.shared.close();
+    }
+
     /// Sets how many requests a second Scaleway takes; `None` for no limit.
     pub fn set_rate_limit(&self, limit: Option<u32>) {
         self.shared.rate_limit().set(limit);
