@@ -157,7 +157,8 @@ impl Desk {
             Kind::Local(local) => {
                 let folder = local.keep()?.display();
                 say(&format!(
-                    "kept the database {name} of the embedded server in {folder}"
+                    "kept the database {name}: when the tests have ended, run, as the folder's \
+                     owner, `postgres -D {folder}/data -k {folder}/socket`"
                 ));
             }
         }

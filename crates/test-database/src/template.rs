@@ -128,14 +128,19 @@ async fn make(
     drop_old_templates(connection).await?;
     // It gets its name when it is whole: a process may be killed on the way.
     let making = format!("{name}_making");
-    drop(connection, &making).await?;
     query(connection, &format!("create database {making}")).await?;
     let mut inside = PgConnection::connect(&url_of(url, &making)?)
         .await
         .map_err(Error::of("cannot connect to the template"))?;
-    let migrated = migrator.run(&mut inside).await;
+    let migrated = migrator
+        .run(&mut inside)
+        .await
+        .map_err(Error::of("the migrations"));
     let closed = inside.close().await;
-    migrated.map_err(Error::of("the migrations"))?;
+    if migrated.is_err() {
+        drop(connection, &making).await?;
+    }
+    migrated?;
     closed.map_err(Error::of("cannot leave the template"))?;
     query(
         connection,
@@ -144,10 +149,13 @@ async fn make(
     .await
 }
 
+/// Drops the oldest templates, and the unfinished ones: the lock is ours, so nobody is at work.
 async fn drop_old_templates(connection: &mut PgConnection) -> Result<(), Error> {
     let names: Vec<String> = sqlx::query_scalar(
-        r"select datname::text from pg_database where datname ~ '^template_[0-9a-f]{32}$'
-          order by oid desc offset $1",
+        r"(select datname::text from pg_database where datname ~ '^template_[0-9a-f]{32}$'
+           order by oid desc offset $1)
+          union all
+          select datname::text from pg_database where datname ~ '^template_[0-9a-f]{32}_making$'",
     )
     .bind(TEMPLATES_KEPT - 1)
     .fetch_all(&mut *connection)
