@@ -65,7 +65,10 @@ pub(crate) fn ensure(binaries: &Path) -> Result<PathBuf, Error> {
 fn download(incoming: &Path) -> Result<(), Error> {
     let mut last = failed("there is none on this machine".to_owned());
     for pip in [&["python3", "-m", "pip"][..], &["pip3"], &["pip"]] {
-        if !machine::path_folders().iter().any(|folder| has(folder, pip[0])) {
+        if !machine::path_folders()
+            .iter()
+            .any(|folder| has(folder, pip[0]))
+        {
             continue;
         }
         let mut command = Command::new(pip[0]);
