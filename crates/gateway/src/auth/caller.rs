@@ -1,0 +1,273 @@
+//! The caller: on whose behalf, by whom, and what it may do.
+//!
+//! Holds the meaning of the scopes; it does not know how a token is verified.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Who is calling, taken from a token that was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The internal platform that owns what the caller creates.
+    pub tenant: Tenant,
+    /// The token's `sub`: who is recorded as having done something.
+    pub actor: String,
+    /// What the caller may do.
+    pub scopes: ScopeSet,
+}
+
+impl Caller {
+    /// Whether the caller may do what `scope` stands for; an admin may do everything.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.is_admin() || self.scopes.contains(scope)
+    }
+
+    /// Whether the caller may do everything in every tenant.
+    pub fn is_admin(&self) -> bool {
+        self.scopes.contains(Scope::Admin)
+    }
+
+    /// The one tenant whose rows the caller may see; an admin, for whom there is none, sees all.
+    pub fn only_tenant(&self) -> Option<&Tenant> {
+        (!self.is_admin()).then_some(&self.tenant)
+    }
+
+    /// Whether the caller may see the rows of `tenant`.
+    pub fn sees(&self, tenant: &Tenant) -> bool {
+        self.only_tenant().is_none_or(|own| own == tenant)
+    }
+}
+
+/// An internal platform, which owns rows: 1 to 128 characters, none of them blank or control.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tenant(String);
+
+/// A text that cannot name a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a tenant is 1 to 128 characters without blanks and control characters")]
+pub struct InvalidTenant;
+
+impl Tenant {
+    /// Takes a name as it is.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or holds blanks or control characters.
+    pub fn new(name: impl Into<String>) -> Result<Self, InvalidTenant> {
+        let name = name.into();
+        let visible = |c: char| !c.is_control() && !c.is_whitespace();
+        if (1..=128).contains(&name.chars().count()) && name.chars().all(visible) {
+            Ok(Self(name))
+        } else {
+            Err(InvalidTenant)
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Tenant {
+    type Err = InvalidTenant;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::new(name)
+    }
+}
+
+/// One thing that a caller may be allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Read organizations, operations, discrepancies, providers.
+    OrganizationsRead,
+    /// Create and change organizations.
+    OrganizationsWrite,
+    /// Lock and unlock organizations.
+    OrganizationsLock,
+    /// Settle operations whose outcome is not known.
+    OperationsResolve,
+    /// Read the audit and change feed.
+    EventsRead,
+    /// Everything, in every tenant.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope there is.
+    pub const ALL: [Self; 6] = [
+        Self::OrganizationsRead,
+        Self::OrganizationsWrite,
+        Self::OrganizationsLock,
+        Self::OperationsResolve,
+        Self::EventsRead,
+        Self::Admin,
+    ];
+
+    /// Its name in a token.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OrganizationsRead => "organizations:read",
+            Self::OrganizationsWrite => "organizations:write",
+            Self::OrganizationsLock => "organizations:lock",
+            Self::OperationsResolve => "operations:resolve",
+            Self::EventsRead => "events:read",
+            Self::Admin => "admin",
+        }
+    }
+
+    fn bit(self) -> u8 {
+        1 << (self as u8)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A word that is no scope.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a scope; there are: organizations:read, organizations:write, \
+         organizations:lock, operations:resolve, events:read, admin"
+)]
+pub struct UnknownScope(pub String);
+
+impl FromStr for Scope {
+    type Err = UnknownScope;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.name() == name)
+            .ok_or_else(|| UnknownScope(name.to_owned()))
+    }
+}
+
+/// A set of scopes. Shown as a token carries it: names between spaces.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScopeSet(u8);
+
+impl ScopeSet {
+    /// Reads a token's `scope`. Words that are not ours are passed over: a token may be good for
+    /// other services too.
+    pub fn from_claim(claim: &str) -> Self {
+        claim
+            .split(' ')
+            .filter_map(|word| word.parse().ok())
+            .collect()
+    }
+
+    /// Whether the set holds `scope` itself.
+    pub fn contains(self, scope: Scope) -> bool {
+        self.0 & scope.bit() != 0
+    }
+
+    /// The scopes, in a fixed order.
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL
+            .into_iter()
+            .filter(move |scope| self.contains(*scope))
+    }
+}
+
+impl FromIterator<Scope> for ScopeSet {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().fold(0, |bits, scope| bits | scope.bit()))
+    }
+}
+
+impl fmt::Display for ScopeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.iter().map(Scope::name).collect();
+        f.write_str(&names.join(" "))
+    }
+}
+
+impl fmt::Debug for ScopeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(Scope::name)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(scope: &str) -> Caller {
+        Caller {
+            tenant: Tenant::new("crm").unwrap(),
+            actor: "svc".to_owned(),
+            scopes: ScopeSet::from_claim(scope),
+        }
+    }
+
+    #[test]
+    fn each_scope_allows_itself_alone() {
+        for given in Scope::ALL
+            .into_iter()
+            .filter(|scope| *scope != Scope::Admin)
+        {
+            for asked in Scope::ALL {
+                assert_eq!(
+                    caller(given.name()).may(asked),
+                    given == asked,
+                    "{given} {asked}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_admin_may_do_everything_in_every_tenant() {
+        let admin = caller("admin");
+        let other = Tenant::new("shop").unwrap();
+        assert!(Scope::ALL.into_iter().all(|scope| admin.may(scope)));
+        assert!(admin.sees(&other));
+        assert_eq!(admin.only_tenant(), None);
+    }
+
+    #[test]
+    fn others_see_their_own_tenant_alone() {
+        let reader = caller("organizations:read");
+        assert!(reader.sees(&Tenant::new("crm").unwrap()));
+        assert!(!reader.sees(&Tenant::new("shop").unwrap()));
+        assert_eq!(reader.only_tenant().map(Tenant::as_str), Some("crm"));
+    }
+
+    #[test]
+    fn words_that_are_no_scopes_allow_nothing() {
+        for claim in [
+            "",
+            " ",
+            "openid email",
+            "Admin",
+            "admin,",
+            "organizations",
+            "admin\tadmin",
+        ] {
+            let scopes = ScopeSet::from_claim(claim);
+            assert_eq!(scopes.iter().count(), 0, "{claim:?}");
+        }
+        let mixed = ScopeSet::from_claim("openid  events:read profile organizations:read");
+        assert_eq!(mixed.to_string(), "organizations:read events:read");
+    }
+
+    #[test]
+    fn a_tenant_is_a_visible_word() {
+        for name in ["crm", "réseau-1", &"x".repeat(128)] {
+            assert!(Tenant::new(name).is_ok(), "{name}");
+        }
+        for name in ["", " ", "a b", "a\n", "a\0", &"x".repeat(129)] {
+            assert_eq!(Tenant::new(name), Err(InvalidTenant), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a token says, judged against what it must say. The signature is somebody else's business.
+
+use serde_json::{Map, Value};
+
+use super::caller::{Caller, ScopeSet, Tenant};
+use super::error::{AuthError, Claim};
+use super::jwt::LEEWAY_SECONDS;
+
+/// What the claims of a token must be.
+#[derive(Debug, Clone)]
+pub(super) struct Expected {
+    pub(super) issuer: String,
+    pub(super) audience: String,
+    pub(super) tenant_claim: String,
+}
+
+const MAX_SUBJECT_CHARS: usize = 255;
+
+impl Expected {
+    /// The caller that the claims speak of, at `now` (seconds since 1970).
+    pub(super) fn judge(&self, claims: &Map<String, Value>, now: u64) -> Result<Caller, AuthError> {
+        if needed_text(claims, "iss", Claim::Issuer)? != self.issuer {
+            return Err(AuthError::Issuer);
+        }
+        self.judge_audience(claims)?;
+        judge_times(claims, now)?;
+        let actor = needed_text(claims, "sub", Claim::Subject)?;
+        if actor.chars().count() > MAX_SUBJECT_CHARS || actor.chars().any(char::is_control) {
+            return Err(AuthError::InvalidClaim(Claim::Subject));
+        }
+        let tenant = needed_text(claims, &self.tenant_claim, Claim::Tenant)?;
+        let tenant =
+            Tenant::new(tenant).map_err(|_invalid| AuthError::InvalidClaim(Claim::Tenant))?;
+        let scope = text(claims, "scope", Claim::Scope)?.unwrap_or_default();
+        Ok(Caller {
+            tenant,
+            actor: actor.to_owned(),
+            scopes: ScopeSet::from_claim(scope),
+        })
+    }
+
+    fn judge_audience(&self, claims: &Map<String, Value>) -> Result<(), AuthError> {
+        let is_ours = |value: &Value| value.as_str() == Some(&self.audience);
+        let ours = match claims.get("aud") {
+            None | Some(Value::Null) => return Err(AuthError::MissingClaim(Claim::Audience)),
+            Some(Value::Array(several)) => several.iter().any(is_ours),
+            Some(one) => is_ours(one),
+        };
+        if ours {
+            Ok(())
+        } else {
+            Err(AuthError::Audience)
+        }
+    }
+}
+
+fn judge_times(claims: &Map<String, Value>, now: u64) -> Result<(), AuthError> {
+    let expiry = time(claims, "exp", Claim::Expiry)?;
+    let expiry = expiry.ok_or(AuthError::MissingClaim(Claim::Expiry))?;
+    time(claims, "iat", Claim::IssuedAt)?;
+    if expiry.saturating_add(LEEWAY_SECONDS) <= now {
+        return Err(AuthError::Expired);
+    }
+    let not_before = time(claims, "nbf", Claim::NotBefore)?.unwrap_or(0);
+    if not_before > now.saturating_add(LEEWAY_SECONDS) {
+        return Err(AuthError::NotYetValid);
+    }
+    Ok(())
+}
+
+/// A time in seconds since 1970; fractions are cut off. Only a number will do.
+fn time(claims: &Map<String, Value>, name: &str, claim: Claim) -> Result<Option<u64>, AuthError> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
+    };
+    let whole = value.as_u64();
+    let cut = || {
+        value
+            .as_f64()
+            .filter(|seconds| (0.0..1e15).contains(seconds))
+            .map(|s| s as u64)
+    };
+    whole
+        .or_else(cut)
+        .map(Some)
+        .ok_or(AuthError::InvalidClaim(claim))
+}
+
+/// A text that is there and not empty.
+fn needed_text<'a>(
+    claims: &'a Map<String, Value>,
+    name: &str,
+    claim: Claim,
+) -> Result<&'a str, AuthError> {
+    let text = text(claims, name, claim)?.filter(|text| !text.is_empty());
+    text.ok_or(AuthError::MissingClaim(claim))
+}
+
+fn text<'a>(
+    claims: &'a Map<String, Value>,
+    name: &str,
+    claim: Claim,
+) -> Result<Option<&'a str>, AuthError> {
+    match claims.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Err(AuthError::InvalidClaim(claim))
+        }
+    }
+}

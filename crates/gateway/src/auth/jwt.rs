@@ -1,0 +1,242 @@
+//! Verifies a token: its form, its header, its signature, its claims, in that order.
+//!
+//! Follows RFC 8725: the kind of signature is pinned by the configuration, a header that must be
+//! understood is refused, keys come from our own configuration alone, and each rule that fails is
+//! told apart for the log. Never logs a token.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use jsonwebtoken::DecodingKey;
+use secrecy::ExposeSecret;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use super::bearer::bearer_token;
+use super::caller::Caller;
+use super::claims::Expected;
+use super::error::AuthError;
+use super::jwks::{Jwks, KeySource};
+use super::keys::VerifyingKey;
+use crate::config::{AuthConfig, AuthKey, SigningAlgorithm};
+
+/// The longest token that is looked at.
+pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// How far the clocks of issuer and gateway may differ: a token is taken this long after `exp` and
+/// before `nbf`.
+pub const LEEWAY_SECONDS: u64 = 30;
+
+/// Verifies the tokens of one issuer. Cheap to share behind an `Arc`.
+pub struct Verifier {
+    expected: Expected,
+    keys: Keys,
+}
+
+enum Keys {
+    Local(Box<VerifyingKey>),
+    Remote(Jwks),
+}
+
+/// The configured key cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("auth.public_key cannot be used: {0}")]
+pub struct VerifierError(#[source] jsonwebtoken::errors::Error);
+
+impl Verifier {
+    /// A verifier for the configured issuer. `key_source` makes what fetches a key set from an
+    /// address; it is called for `jwks_url` alone. Fetches run on `tasks`, so that a caller who
+    /// hangs up does not stop one.
+    ///
+    /// # Errors
+    /// When the configured public key cannot be used; a validated configuration has none such.
+    pub fn new(
+        config: &AuthConfig,
+        key_source: impl FnOnce(&Url) -> Arc<dyn KeySource>,
+        tasks: &TaskTracker,
+    ) -> Result<Self, VerifierError> {
+        let keys = match &config.key {
+            AuthKey::Hmac(secret) => {
+                let key = DecodingKey::from_secret(secret.expose_secret().as_bytes());
+                Keys::Local(Box::new(VerifyingKey::only(SigningAlgorithm::Hs256, key)))
+            }
+            AuthKey::Public { pem, algorithm } => {
+                let key = public_key(pem, *algorithm).map_err(VerifierError)?;
+                Keys::Local(Box::new(VerifyingKey::only(*algorithm, key)))
+            }
+            AuthKey::Jwks { url, algorithms } => Keys::Remote(Jwks::new(
+                key_source(url),
+                algorithms.clone(),
+                tasks.clone(),
+            )),
+        };
+        let expected = Expected {
+            issuer: config.issuer.clone(),
+            audience: config.audience.clone(),
+            tenant_claim: config.tenant_claim.clone(),
+        };
+        Ok(Self { expected, keys })
+    }
+
+    /// Fetches the key set, if there is one to fetch, so that the first caller need not wait.
+    ///
+    /// # Errors
+    /// [`AuthError::KeysUnavailable`] when it cannot be had; later calls try again by themselves.
+    pub async fn prepare(&self) -> Result<(), AuthError> {
+        match &self.keys {
+            Keys::Local(_) => Ok(()),
+            Keys::Remote(keys) => keys.prepare(Utc::now()).await,
+        }
+    }
+
+    /// The caller behind an `Authorization` header's value, now.
+    ///
+    /// # Errors
+    /// See [`AuthError`]: 401 with its `detail` and `challenge`, or 503 if `is_unavailable`.
+    pub async fn authenticate(&self, authorization: Option<&[u8]>) -> Result<Caller, AuthError> {
+        self.authenticate_at(authorization, Utc::now()).await
+    }
+
+    /// As [`Verifier::authenticate`], at a given time.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn authenticate_at(
+        &self,
+        authorization: Option<&[u8]>,
+        now: DateTime<Utc>,
+    ) -> Result<Caller, AuthError> {
+        self.verify_at(bearer_token(authorization)?, now).await
+    }
+
+    /// The caller that a token speaks of, at a given time.
+    ///
+    /// # Errors
+    /// As [`Verifier::authenticate`].
+    pub async fn verify_at(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, AuthError> {
+        let token = Parts::of(token)?;
+        let key = self.key_for(&token.header()?, now).await?;
+        if !key.verifies(token.signed, token.signature) {
+            return Err(AuthError::Signature);
+        }
+        let now = u64::try_from(now.timestamp()).unwrap_or(0);
+        self.expected.judge(&token.claims()?, now)
+    }
+
+    async fn key_for(
+        &self,
+        header: &Header,
+        now: DateTime<Utc>,
+    ) -> Result<VerifyingKey, AuthError> {
+        header.judge()?;
+        match &self.keys {
+            Keys::Local(key) if key.algorithm().name() == header.alg => Ok((**key).clone()),
+            Keys::Local(_) => Err(AuthError::Algorithm),
+            Keys::Remote(keys) => keys.key_for(header.kid.as_deref(), &header.alg, now).await,
+        }
+    }
+}
+
+impl std::fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verifier")
+            .field("expected", &self.expected)
+            .finish_non_exhaustive()
+    }
+}
+
+fn public_key(
+    pem: &str,
+    algorithm: SigningAlgorithm,
+) -> Result<DecodingKey, jsonwebtoken::errors::Error> {
+    match algorithm {
+        SigningAlgorithm::Rs256 => DecodingKey::from_rsa_pem(pem.as_bytes()),
+        SigningAlgorithm::Es256 => DecodingKey::from_ec_pem(pem.as_bytes()),
+        SigningAlgorithm::EdDsa => DecodingKey::from_ed_pem(pem.as_bytes()),
+        SigningAlgorithm::Hs256 => Err(jsonwebtoken::errors::ErrorKind::InvalidAlgorithm.into()),
+    }
+}
+
+/// A token cut into what is signed and what signs it.
+struct Parts<'a> {
+    header: &'a str,
+    claims: &'a str,
+    signed: &'a str,
+    signature: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(token: &'a str) -> Result<Self, AuthError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(AuthError::TooLarge);
+        }
+        let parts = token.rsplit_once('.').and_then(|(signed, signature)| {
+            let (header, claims) = signed.split_once('.')?;
+            let whole = !claims.contains('.') && !signature.is_empty();
+            whole.then_some(Self {
+                header,
+                claims,
+                signed,
+                signature,
+            })
+        });
+        parts.ok_or(AuthError::Malformed("not three parts"))
+    }
+
+    fn header(&self) -> Result<Header, AuthError> {
+        decoded(self.header, "header")
+    }
+
+    fn claims(&self) -> Result<Map<String, Value>, AuthError> {
+        decoded(self.claims, "claims")
+    }
+}
+
+fn decoded<T: for<'de> Deserialize<'de>>(part: &str, name: &'static str) -> Result<T, AuthError> {
+    let json = URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_not_base64| AuthError::Malformed(name))?;
+    serde_json::from_slice(&json).map_err(|_not_json| AuthError::Malformed(name))
+}
+
+/// The parts of a header that we act on. `jwk`, `jku`, `x5c` and `x5u` are left unread: a token
+/// does not choose its own key.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    #[serde(default)]
+    typ: Option<String>,
+    #[serde(default)]
+    kid: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    crit: bool,
+}
+
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_anything| true)
+}
+
+impl Header {
+    /// Refuses what must be understood and is not, and tokens that were made for something else.
+    fn judge(&self) -> Result<(), AuthError> {
+        if self.crit {
+            return Err(AuthError::Header("crit"));
+        }
+        let access_token = |typ: &String| {
+            let typ = typ.to_ascii_lowercase();
+            matches!(typ.trim_start_matches("application/"), "jwt" | "at+jwt")
+        };
+        match &self.typ {
+            Some(typ) if !access_token(typ) => Err(AuthError::Header("typ")),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

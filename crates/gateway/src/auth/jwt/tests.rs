@@ -1,0 +1,537 @@
+//! Tokens that are good, and many that are not.
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::rsa;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair,
+};
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::{Algorithm, EncodingKey};
+use serde_json::json;
+
+use super::super::caller::{Scope, ScopeSet, Tenant};
+use super::super::error::Claim;
+use super::super::jwks::KeySourceError;
+use super::super::mint::{MintRequest, mint};
+use super::*;
+use crate::config::{Environment, Sources};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NOW: i64 = 1_800_000_000;
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(NOW, 0).unwrap()
+}
+
+/// The configuration with this public key, or with the shared secret where there is none.
+fn config(public_pem: Option<&str>) -> AuthConfig {
+    let key = if public_pem.is_some() {
+        "public_key"
+    } else {
+        "hmac_secret"
+    };
+    let base = format!(
+        "[auth]\nissuer = \"https://id.example.test\"\n{key} = {{ env = \"TOKEN_KEY\" }}\n"
+    );
+    let environment: Environment = [("TOKEN_KEY", public_pem.unwrap_or(SECRET))]
+        .into_iter()
+        .collect();
+    AuthConfig::from_sources(&Sources {
+        base,
+        environment,
+        ..Sources::default()
+    })
+    .unwrap()
+}
+
+fn verifier(config: &AuthConfig) -> Verifier {
+    struct Nothing;
+    #[async_trait::async_trait]
+    impl KeySource for Nothing {
+        async fn fetch(&self) -> Result<Vec<u8>, KeySourceError> {
+            Err(KeySourceError("there is none".to_owned()))
+        }
+    }
+    Verifier::new(config, |_url| Arc::new(Nothing), &TaskTracker::new()).unwrap()
+}
+
+fn good_claims() -> Value {
+    json!({
+        "iss": "https://id.example.test",
+        "aud": "partner-gateway",
+        "exp": NOW + 60,
+        "sub": "svc-crm",
+        "tenant": "crm",
+        "scope": "organizations:read events:read",
+    })
+}
+
+/// The good claims with one changed; null takes it away.
+fn claims_with(name: &str, value: Value) -> Value {
+    let mut claims = good_claims();
+    claims[name] = value;
+    let claims = claims.as_object_mut().unwrap();
+    claims.retain(|_, value| !value.is_null());
+    Value::Object(claims.clone())
+}
+
+fn encoded(json: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(json).unwrap())
+}
+
+fn signed(header: &Value, claims: &Value, key: &EncodingKey, algorithm: Algorithm) -> String {
+    let message = format!("{}.{}", encoded(header), encoded(claims));
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm).unwrap();
+    format!("{message}.{signature}")
+}
+
+/// Signed with the shared secret, whatever the header says.
+fn by_secret(header: &Value, claims: &Value) -> String {
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    signed(header, claims, &key, Algorithm::HS256)
+}
+
+fn hs256() -> Value {
+    json!({ "alg": "HS256", "typ": "JWT" })
+}
+
+async fn verify(token: &str) -> Result<Caller, AuthError> {
+    verifier(&config(None)).verify_at(token, now()).await
+}
+
+async fn verify_claims(claims: &Value) -> Result<Caller, AuthError> {
+    verify(&by_secret(&hs256(), claims)).await
+}
+
+async fn verify_header(header: &Value) -> Result<Caller, AuthError> {
+    verify(&by_secret(header, &good_claims())).await
+}
+
+/// A pair of keys: one to sign with and the other in PEM.
+struct Pair {
+    algorithm: Algorithm,
+    private: EncodingKey,
+    public_pem: String,
+}
+
+fn public_pem(key: &impl AsDer<PublicKeyX509Der<'static>>) -> String {
+    let body = STANDARD.encode(key.as_der().unwrap().as_ref());
+    format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n")
+}
+
+fn rsa_pair() -> Pair {
+    let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).unwrap();
+    let pkcs8: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+    let private_pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----",
+        STANDARD.encode(pkcs8.as_ref())
+    );
+    Pair {
+        algorithm: Algorithm::RS256,
+        private: EncodingKey::from_rsa_pem(private_pem.as_bytes()).unwrap(),
+        public_pem: public_pem(pair.public_key()),
+    }
+}
+
+fn ec_pair() -> Pair {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    Pair {
+        algorithm: Algorithm::ES256,
+        private: EncodingKey::from_ec_der(pair.to_pkcs8v1().unwrap().as_ref()),
+        public_pem: public_pem(pair.public_key()),
+    }
+}
+
+fn ed_pair() -> Pair {
+    let pair = Ed25519KeyPair::generate().unwrap();
+    Pair {
+        algorithm: Algorithm::EdDSA,
+        private: EncodingKey::from_ed_der(pair.to_pkcs8().unwrap().as_ref()),
+        public_pem: public_pem(pair.public_key()),
+    }
+}
+
+fn name_of(algorithm: Algorithm) -> String {
+    format!("{algorithm:?}")
+}
+
+#[tokio::test]
+async fn a_good_token_becomes_its_caller() {
+    let caller = verify_claims(&good_claims()).await.unwrap();
+    assert_eq!(caller.tenant.as_str(), "crm");
+    assert_eq!(caller.actor, "svc-crm");
+    assert!(caller.may(Scope::EventsRead));
+    assert!(!caller.may(Scope::OrganizationsWrite));
+}
+
+#[tokio::test]
+async fn what_may_differ_in_a_good_token() {
+    for claims in [
+        claims_with("aud", json!(["other", "partner-gateway"])),
+        claims_with("exp", json!(NOW as f64 + 0.5)),
+        claims_with("exp", json!(NOW - 29)),
+        claims_with("nbf", json!(NOW + 30)),
+        claims_with("iat", json!(NOW + 5)),
+        claims_with("unheard_of", json!({ "a": 1 })),
+    ] {
+        assert!(verify_claims(&claims).await.is_ok(), "{claims}");
+    }
+    let caller = verify_claims(&claims_with("scope", Value::Null))
+        .await
+        .unwrap();
+    assert_eq!(caller.scopes.iter().count(), 0);
+    for header in [
+        json!({ "alg": "HS256" }),
+        json!({ "alg": "HS256", "typ": "jwt" }),
+        json!({ "alg": "HS256", "typ": "at+JWT" }),
+        json!({ "alg": "HS256", "typ": "application/at+jwt" }),
+        json!({ "alg": "HS256", "kid": "whatever" }),
+    ] {
+        assert!(verify_header(&header).await.is_ok(), "{header}");
+    }
+}
+
+#[tokio::test]
+async fn each_kind_of_public_key_verifies_its_own_signatures_alone() {
+    let pairs = [rsa_pair(), ec_pair(), ed_pair()];
+    for pair in &pairs {
+        let verifier = verifier(&config(Some(&pair.public_pem)));
+        for signer in &pairs {
+            let header = json!({ "alg": name_of(signer.algorithm) });
+            let token = signed(&header, &good_claims(), &signer.private, signer.algorithm);
+            let outcome = verifier.verify_at(&token, now()).await;
+            if signer.algorithm == pair.algorithm {
+                assert!(outcome.is_ok(), "{:?}", signer.algorithm);
+            } else {
+                assert_eq!(outcome, Err(AuthError::Algorithm));
+            }
+        }
+        let stranger = ed_pair();
+        let header = json!({ "alg": name_of(pair.algorithm) });
+        let token = signed(
+            &header,
+            &good_claims(),
+            &stranger.private,
+            stranger.algorithm,
+        );
+        assert_eq!(
+            verifier.verify_at(&token, now()).await,
+            Err(AuthError::Signature)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_public_key_is_never_a_shared_secret() {
+    for pair in [rsa_pair(), ec_pair(), ed_pair()] {
+        let verifier = verifier(&config(Some(&pair.public_pem)));
+        let trimmed = pair.public_pem.trim_end();
+        for secret in [pair.public_pem.as_str(), trimmed] {
+            let key = EncodingKey::from_secret(secret.as_bytes());
+            let token = signed(&hs256(), &good_claims(), &key, Algorithm::HS256);
+            assert_eq!(
+                verifier.verify_at(&token, now()).await,
+                Err(AuthError::Algorithm)
+            );
+            let header = json!({ "alg": name_of(pair.algorithm) });
+            let token = signed(&header, &good_claims(), &key, Algorithm::HS256);
+            assert_eq!(
+                verifier.verify_at(&token, now()).await,
+                Err(AuthError::Signature)
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_header_does_not_choose_the_kind_of_signature() {
+    for name in [
+        "none", "None", "nOnE", "", "HS384", "HS512", "RS256", "ES256", "EdDSA", "hs256",
+    ] {
+        let outcome = verify_header(&json!({ "alg": name })).await;
+        assert_eq!(outcome, Err(AuthError::Algorithm), "{name}");
+    }
+    let unsigned = format!(
+        "{}.{}.",
+        encoded(&json!({ "alg": "none" })),
+        encoded(&good_claims())
+    );
+    assert_eq!(
+        verify(&unsigned).await,
+        Err(AuthError::Malformed("not three parts"))
+    );
+    for header in [
+        json!({}),
+        json!({ "alg": null }),
+        json!({ "alg": ["HS256"] }),
+        json!([]),
+    ] {
+        assert_eq!(
+            verify_header(&header).await,
+            Err(AuthError::Malformed("header")),
+            "{header}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_must_be_understood_is_refused() {
+    for crit in [
+        json!(["exp"]),
+        json!(["b64"]),
+        json!([]),
+        json!(null),
+        json!("exp"),
+    ] {
+        let outcome = verify_header(&json!({ "alg": "HS256", "crit": crit })).await;
+        assert_eq!(outcome, Err(AuthError::Header("crit")), "{crit}");
+    }
+    for typ in ["logout+jwt", "dpop+jwt", "secevent+jwt", "JWE", ""] {
+        let outcome = verify_header(&json!({ "alg": "HS256", "typ": typ })).await;
+        assert_eq!(outcome, Err(AuthError::Header("typ")), "{typ}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_does_not_bring_its_own_key() {
+    let own = Ed25519KeyPair::generate().unwrap();
+    let x = URL_SAFE_NO_PAD.encode(own.public_key().as_ref());
+    let own = EncodingKey::from_ed_der(own.to_pkcs8().unwrap().as_ref());
+    let trusted = ed_pair();
+    let verifier = verifier(&config(Some(&trusted.public_pem)));
+    for (name, value) in [
+        ("jwk", json!({ "kty": "OKP", "crv": "Ed25519", "x": x })),
+        ("jku", json!("https://evil.acme.test/keys")),
+        ("x5u", json!("https://evil.acme.test/cert")),
+        ("x5c", json!(["AAAA"])),
+        ("kid", json!("../../../dev/null")),
+        ("kid", json!("' or 1=1 --")),
+    ] {
+        let mut header = json!({ "alg": "EdDSA" });
+        header[name] = value;
+        let token = signed(&header, &good_claims(), &own, Algorithm::EdDSA);
+        assert_eq!(
+            verifier.verify_at(&token, now()).await,
+            Err(AuthError::Signature),
+            "{name}"
+        );
+        let token = signed(&header, &good_claims(), &trusted.private, trusted.algorithm);
+        assert!(verifier.verify_at(&token, now()).await.is_ok(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn each_claim_is_held_to_its_rule() {
+    use AuthError::{InvalidClaim, MissingClaim};
+    let cases = [
+        ("iss", Value::Null, MissingClaim(Claim::Issuer)),
+        ("iss", json!("https://evil.acme.test"), AuthError::Issuer),
+        ("iss", json!("https://id.example.test/"), AuthError::Issuer),
+        (
+            "iss",
+            json!(["https://id.example.test"]),
+            InvalidClaim(Claim::Issuer),
+        ),
+        ("aud", Value::Null, MissingClaim(Claim::Audience)),
+        ("aud", json!("other"), AuthError::Audience),
+        ("aud", json!([]), AuthError::Audience),
+        ("aud", json!(["other"]), AuthError::Audience),
+        ("aud", json!({ "partner-gateway": 1 }), AuthError::Audience),
+        ("exp", Value::Null, MissingClaim(Claim::Expiry)),
+        (
+            "exp",
+            json!((NOW + 60).to_string()),
+            InvalidClaim(Claim::Expiry),
+        ),
+        ("exp", json!(true), InvalidClaim(Claim::Expiry)),
+        ("exp", json!(-1), InvalidClaim(Claim::Expiry)),
+        ("exp", json!(1e300), InvalidClaim(Claim::Expiry)),
+        ("exp", json!(NOW - 30), AuthError::Expired),
+        ("exp", json!(0), AuthError::Expired),
+        ("nbf", json!(NOW + 31), AuthError::NotYetValid),
+        ("nbf", json!("soon"), InvalidClaim(Claim::NotBefore)),
+        ("iat", json!("then"), InvalidClaim(Claim::IssuedAt)),
+        ("sub", Value::Null, MissingClaim(Claim::Subject)),
+        ("sub", json!(""), MissingClaim(Claim::Subject)),
+        ("sub", json!(7), InvalidClaim(Claim::Subject)),
+        ("sub", json!("a\nb"), InvalidClaim(Claim::Subject)),
+        ("sub", json!("x".repeat(256)), InvalidClaim(Claim::Subject)),
+        ("tenant", Value::Null, MissingClaim(Claim::Tenant)),
+        ("tenant", json!(""), MissingClaim(Claim::Tenant)),
+        ("tenant", json!(["crm"]), InvalidClaim(Claim::Tenant)),
+        ("tenant", json!("c rm"), InvalidClaim(Claim::Tenant)),
+        ("scope", json!(["admin"]), InvalidClaim(Claim::Scope)),
+    ];
+    for (name, value, error) in cases {
+        let outcome = verify_claims(&claims_with(name, value.clone())).await;
+        assert_eq!(outcome, Err(error), "{name} = {value}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_after_signing_is_refused() {
+    let token = by_secret(&hs256(), &good_claims());
+    let parts: Vec<_> = token.split('.').collect();
+    let [header, claims, signature] = parts[..] else {
+        panic!("not three parts")
+    };
+    let admin = encoded(&claims_with("scope", json!("admin")));
+    let padded = encoded(&json!({ "alg": "HS256", "typ": "JWT", "kid": "x" }));
+    for changed in [
+        format!("{header}.{admin}.{signature}"),
+        format!("{padded}.{claims}.{signature}"),
+        format!("{header}.{claims}.{}", &signature[1..]),
+        format!("{header}.{claims}.A{}", &signature[1..]),
+        format!("{header}.{claims}.{signature}="),
+        format!("{header}.{claims}.{signature}{signature}"),
+    ] {
+        assert_eq!(
+            verify(&changed).await,
+            Err(AuthError::Signature),
+            "{changed}"
+        );
+    }
+    let other = EncodingKey::from_secret(b"another-secret-of-32-bytes-or-more");
+    let token = signed(&hs256(), &good_claims(), &other, Algorithm::HS256);
+    assert_eq!(verify(&token).await, Err(AuthError::Signature));
+}
+
+#[tokio::test]
+async fn what_is_not_a_token_is_refused() {
+    let good = by_secret(&hs256(), &good_claims());
+    for (token, part) in [
+        (String::new(), "not three parts"),
+        ("a".to_owned(), "not three parts"),
+        ("a.b".to_owned(), "not three parts"),
+        ("..".to_owned(), "not three parts"),
+        (format!("{good}.{good}"), "not three parts"),
+        ("a.b.c.d.e".to_owned(), "not three parts"),
+        (format!("!!!.{}.AA", encoded(&good_claims())), "header"),
+        (
+            format!("{}.e30.AA", URL_SAFE_NO_PAD.encode("{\"alg\":")),
+            "header",
+        ),
+        (
+            format!(
+                "{}.e30.AA",
+                URL_SAFE_NO_PAD.encode(r#"{"alg":"none","alg":"HS256"}"#)
+            ),
+            "header",
+        ),
+    ] {
+        assert_eq!(
+            verify(&token).await,
+            Err(AuthError::Malformed(part)),
+            "{token}"
+        );
+    }
+    let list = by_secret(&hs256(), &json!([1]));
+    assert_eq!(verify(&list).await, Err(AuthError::Malformed("claims")));
+    let long = by_secret(&hs256(), &claims_with("extra", json!("x".repeat(8192))));
+    assert_eq!(verify(&long).await, Err(AuthError::TooLarge));
+}
+
+#[tokio::test]
+async fn the_tenant_is_in_the_configured_claim() {
+    let mut config = config(None);
+    config.tenant_claim = "platform".to_owned();
+    let verifier = verifier(&config);
+    let token = by_secret(&hs256(), &claims_with("platform", json!("shop")));
+    let caller = verifier.verify_at(&token, now()).await.unwrap();
+    assert_eq!(caller.tenant.as_str(), "shop");
+    let token = by_secret(&hs256(), &good_claims());
+    let outcome = verifier.verify_at(&token, now()).await;
+    assert_eq!(outcome, Err(AuthError::MissingClaim(Claim::Tenant)));
+}
+
+#[tokio::test]
+async fn a_minted_token_is_good_until_its_end() {
+    let config = config(None);
+    let request = MintRequest {
+        subject: "ops".to_owned(),
+        tenant: Tenant::new("crm").unwrap(),
+        scopes: [Scope::Admin].into_iter().collect(),
+        ttl: std::time::Duration::from_secs(600),
+    };
+    let token = mint(&config, &request, now()).unwrap();
+    let header = format!("bearer {}", token.expose_secret());
+    let verifier = verifier(&config);
+    let at = |seconds| DateTime::from_timestamp(NOW + seconds, 0).unwrap();
+    let caller = verifier
+        .authenticate_at(Some(header.as_bytes()), at(629))
+        .await
+        .unwrap();
+    assert!(caller.is_admin());
+    assert_eq!(caller.actor, "ops");
+    let outcome = verifier
+        .authenticate_at(Some(header.as_bytes()), at(630))
+        .await;
+    assert_eq!(outcome, Err(AuthError::Expired));
+}
+
+#[test]
+fn only_a_shared_secret_makes_tokens() {
+    let request = MintRequest {
+        subject: "ops".to_owned(),
+        tenant: Tenant::new("crm").unwrap(),
+        scopes: ScopeSet::default(),
+        ttl: std::time::Duration::from_secs(600),
+    };
+    let error = mint(&config(Some(&ed_pair().public_pem)), &request, now()).unwrap_err();
+    assert!(error.to_string().contains("auth.hmac_secret"), "{error}");
+}
+
+#[test]
+fn keys_that_cannot_be_trusted_are_refused_by_the_configuration() {
+    let load = |key: &str, algorithms: &str| {
+        let base = format!(
+            "[auth]\nissuer = \"https://id.example.test\"\npublic_key = {{ env = \"KEY\" }}\n\
+             {algorithms}"
+        );
+        let environment: Environment = [("KEY", key)].into_iter().collect();
+        let sources = Sources {
+            base,
+            environment,
+            ..Sources::default()
+        };
+        AuthConfig::from_sources(&sources)
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    };
+    let p384 = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
+    let p384 = public_pem(p384.public_key());
+    let private = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----";
+    let ed = ed_pair().public_pem;
+    assert_eq!(load(&ed, "algorithms = [\"EdDSA\"]"), Ok(()));
+    for (key, algorithms, message) in [
+        (p384.as_str(), "", "is not on the curve P-256"),
+        (private, "", "is a private key"),
+        ("nonsense", "", "is not a public key in PEM"),
+        (
+            &ed,
+            "algorithms = [\"RS256\"]",
+            "is a key for EdDSA, which auth.algorithms leaves out",
+        ),
+    ] {
+        let error = load(key, algorithms).unwrap_err();
+        assert!(
+            error.starts_with(&format!("auth.public_key: {message}")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn the_caller_reads_nothing_about_our_keys() {
+    for error in [
+        AuthError::Signature,
+        AuthError::UnknownKey,
+        AuthError::Issuer,
+    ] {
+        assert_eq!(error.detail(), "the token is not valid");
+        assert_eq!(error.challenge(), "Bearer error=\"invalid_token\"");
+    }
+    assert_eq!(AuthError::Missing.challenge(), "Bearer");
+    assert!(AuthError::KeysUnavailable.is_unavailable());
+}
