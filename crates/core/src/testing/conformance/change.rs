@@ -5,7 +5,7 @@ use super::{
     refuse::{one_change, seat},
     refused,
 };
-use crate::{Change, ChildOrg, ChildOrgPatch, Field, LockOrigin, ProviderOrgId, Status};
+use crate::{Change, ChildOrg, ChildOrgPatch, Field, FieldRule, LockOrigin, ProviderOrgId, Status};
 
 impl Subject<'_> {
     /// Each claimed field is changed, and what can be emptied is emptied; the answer and a read show it.
@@ -18,14 +18,24 @@ impl Subject<'_> {
             return Ok(());
         };
         for rule in &claims.update_fields {
-            for patch in [one_change(rule.field), emptied(rule.field)] {
-                let Some(patch) = patch else { continue };
-                self.changes(&org.id, &patch)
-                    .await
-                    .map_err(|seen| format!("{}: {seen}", rule.field))?;
+            let named = |seen| format!("{}: {seen}", rule.field);
+            if let Some(patch) = one_change(rule.field) {
+                self.changes(&org.id, &patch).await.map_err(named)?;
+            }
+            if let Some(patch) = emptied(rule.field) {
+                self.empties(&org.id, &patch, rule).await.map_err(named)?;
             }
         }
         Ok(())
+    }
+
+    /// A field that must have a character may refuse to be emptied; no other may.
+    async fn empties(&self, id: &ProviderOrgId, patch: &ChildOrgPatch, rule: &FieldRule) -> Check {
+        let changed = self.provider.update_child_org(id, patch).await;
+        match changed {
+            Err(_) if rule.min_chars > 0 => refused("emptying it", changed),
+            Ok(_) | Err(_) => self.changes(id, patch).await,
+        }
     }
 
     async fn changes(&self, id: &ProviderOrgId, patch: &ChildOrgPatch) -> Check {
