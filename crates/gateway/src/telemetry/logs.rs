@@ -1,0 +1,80 @@
+//! The log: lines on standard error, as JSON or for people.
+//!
+//! Standard output belongs to the commands' results.
+
+use std::io::IsTerminal;
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use super::{SERVICE, TelemetryError};
+use crate::config::{LogFormat, TelemetryConfig};
+
+/// Installs the log and the recording of spans for the whole process. Where somebody has installed
+/// another at the same moment, that one stays.
+pub(super) fn install(
+    config: &TelemetryConfig,
+    traces: &SdkTracerProvider,
+) -> Result<(), TelemetryError> {
+    let asked = EnvFilter::try_new(&config.log_filter)?;
+    let lines = lines(config.log_format).with_filter(asked.and(filter_fn(may_be_logged)));
+    let spans = tracing_opentelemetry::layer()
+        .with_tracer(traces.tracer(SERVICE))
+        .with_location(false)
+        .with_threads(false)
+        .with_filter(filter_fn(may_be_traced));
+    let installed = tracing_subscriber::registry()
+        .with(lines)
+        .with(spans)
+        .try_init();
+    if let Err(error) = installed {
+        tracing::debug!(%error, "the log was set up already");
+    }
+    Ok(())
+}
+
+fn lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    match format {
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed(),
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+    }
+}
+
+/// Other people's code at TRACE shows what goes over the wire, secrets included: never, whatever
+/// the filter says.
+pub(super) fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() < Level::TRACE || is_ours(metadata.target())
+}
+
+/// Our own spans and events, down to INFO. The exporter's own doings must not be among them, or
+/// each export would make the next one.
+pub(super) fn may_be_traced(metadata: &Metadata<'_>) -> bool {
+    is_ours(metadata.target()) && *metadata.level() <= Level::INFO
+}
+
+fn is_ours(target: &str) -> bool {
+    let crate_of = |path: &'static str| path.split("::").next().unwrap_or(path);
+    let name = target.split("::").next().unwrap_or(target);
+    let known = [
+        "partner_core",
+        "embedded_postgres",
+        "sandbox",
+        crate_of(module_path!()),
+    ];
+    known.contains(&name) || name.starts_with("provider_")
+}

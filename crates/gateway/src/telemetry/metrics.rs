@@ -1,0 +1,134 @@
+//! The names of the metrics, what each means, and how they are read.
+//!
+//! Labels are few and bounded: routes as templates, accounts, kinds. Never an id, a tenant's
+//! customer, or anything personal.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use ::metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use tokio_util::sync::CancellationToken;
+
+use super::TelemetryError;
+use super::otlp_metrics::Doubled;
+
+/// Counter `{method, route, status}`: requests answered.
+pub const HTTP_REQUESTS: &str = "gateway_http_requests_total";
+/// Histogram `{method, route, status}`: seconds from a request's head to its answer's.
+pub const HTTP_REQUEST_DURATION: &str = "gateway_http_request_duration_seconds";
+/// Gauge: requests being worked on.
+pub const HTTP_IN_FLIGHT: &str = "gateway_http_requests_in_flight";
+/// Counter `{reason}`: tokens refused.
+pub const AUTH_REFUSALS: &str = "gateway_auth_refusals_total";
+/// Counter `{provider, operation, outcome}`: attempts at a provider.
+pub const PROVIDER_ATTEMPTS: &str = "gateway_provider_attempts_total";
+/// Histogram `{provider, operation, outcome}`: seconds that an attempt took.
+pub const PROVIDER_ATTEMPT_DURATION: &str = "gateway_provider_attempt_duration_seconds";
+/// Gauge `{provider}`: 0 closed, 1 half open, 2 open.
+pub const PROVIDER_CIRCUIT: &str = "gateway_provider_circuit_state";
+/// Gauge `{state}`: operations that have not ended.
+pub const OPERATIONS: &str = "gateway_operations";
+/// Gauge: seconds since the oldest operation of unknown outcome began; 0 when there is none.
+pub const OPERATIONS_OLDEST_UNKNOWN: &str = "gateway_operations_oldest_unknown_age_seconds";
+/// Gauge: operations that wait for a person.
+pub const OPERATIONS_QUARANTINED: &str = "gateway_operations_quarantined";
+/// Counter: writes refused because their worker had lost its lease.
+pub const FENCED_WRITES: &str = "gateway_operations_fenced_writes_total";
+/// Counter `{provider}`: a second organization of one customer seen at a provider. Must stay 0.
+pub const DUPLICATE_UPSTREAM: &str = "gateway_duplicate_upstream_total";
+/// Counter `{provider, result}`: read-backs that settle an unknown outcome, or do not.
+pub const READBACKS: &str = "gateway_readbacks_total";
+/// Gauge `{pool, state}`: connections of a pool, `idle` or `used`.
+pub const DB_CONNECTIONS: &str = "gateway_db_pool_connections";
+/// Gauge `{pool}`: the most connections that a pool may have.
+pub const DB_MAX_CONNECTIONS: &str = "gateway_db_pool_max_connections";
+/// Gauge `{version}`: always 1.
+pub const BUILD_INFO: &str = "gateway_build_info";
+
+/// Upper bounds in seconds: a local answer takes milliseconds, a provider's create one or two
+/// seconds, and 20 s is where an attempt ends.
+const BUCKETS: [f64; 13] = [
+    0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0,
+];
+
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Reads the metrics of this process.
+#[derive(Debug, Clone)]
+pub struct MetricsHandle(PrometheusHandle);
+
+impl MetricsHandle {
+    /// All metrics in the Prometheus text format, version 0.0.4.
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Keeps the memory of histograms bounded, until `stop`. To be run for the process's life.
+    pub async fn run_upkeep(self, stop: CancellationToken) {
+        let mut tick = tokio::time::interval(UPKEEP_EVERY);
+        while stop.run_until_cancelled(tick.tick()).await.is_some() {
+            self.0.run_upkeep();
+        }
+    }
+}
+
+/// Records the metrics of this process, and hands them to `meters` too. Only the first call
+/// installs; every call answers the same handle.
+pub(super) fn install(meters: Option<&SdkMeterProvider>) -> Result<MetricsHandle, TelemetryError> {
+    static INSTALLED: OnceLock<Result<MetricsHandle, String>> = OnceLock::new();
+    let installed = INSTALLED.get_or_init(|| install_once(meters));
+    installed.clone().map_err(TelemetryError::Metrics)
+}
+
+fn install_once(meters: Option<&SdkMeterProvider>) -> Result<MetricsHandle, String> {
+    let builder = PrometheusBuilder::new().set_buckets(&BUCKETS);
+    let recorder = builder.map_err(|error| error.to_string())?.build_recorder();
+    let handle = recorder.handle();
+    let installed = match meters {
+        Some(meters) => ::metrics::set_global_recorder(Doubled::new(recorder, meters, &BUCKETS))
+            .map_err(|error| error.to_string()),
+        None => ::metrics::set_global_recorder(recorder).map_err(|error| error.to_string()),
+    };
+    installed?;
+    describe_all();
+    gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(MetricsHandle(handle))
+}
+
+fn describe_all() {
+    describe_counter!(HTTP_REQUESTS, "Requests answered.");
+    describe_histogram!(HTTP_REQUEST_DURATION, Unit::Seconds, "Time to an answer.");
+    describe_gauge!(HTTP_IN_FLIGHT, "Requests being worked on.");
+    describe_counter!(AUTH_REFUSALS, "Tokens refused.");
+    describe_counter!(PROVIDER_ATTEMPTS, "Attempts at a provider.");
+    describe_histogram!(
+        PROVIDER_ATTEMPT_DURATION,
+        Unit::Seconds,
+        "Time that an attempt took."
+    );
+    describe_gauge!(PROVIDER_CIRCUIT, "0 closed, 1 half open, 2 open.");
+    describe_gauge!(OPERATIONS, "Operations that have not ended, by state.");
+    describe_gauge!(
+        OPERATIONS_OLDEST_UNKNOWN,
+        Unit::Seconds,
+        "Age of the oldest operation of unknown outcome."
+    );
+    describe_gauge!(OPERATIONS_QUARANTINED, "Operations that wait for a person.");
+    describe_counter!(
+        FENCED_WRITES,
+        "Writes refused because their worker had lost its lease."
+    );
+    describe_counter!(
+        DUPLICATE_UPSTREAM,
+        "Second organizations of one customer. Must stay 0."
+    );
+    describe_counter!(READBACKS, "Read-backs after an unknown outcome, by result.");
+    describe_gauge!(DB_CONNECTIONS, "Connections of a pool, by state.");
+    describe_gauge!(
+        DB_MAX_CONNECTIONS,
+        "The most connections that a pool may have."
+    );
+    describe_gauge!(BUILD_INFO, "The running version.");
+}
