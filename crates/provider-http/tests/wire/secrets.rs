@@ -74,6 +74,7 @@ impl<'a> MakeWriter<'a> for Log {
 async fn a_log_of_everything_holds_no_key_and_nobodys_address() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
         .with_max_level(tracing::Level::TRACE)
         .with_writer(log.clone())
         .finish();
