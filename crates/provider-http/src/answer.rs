@@ -1,5 +1,7 @@
 //! An answer, read whole and within bounds. Nothing here judges what it means.
 
+use std::fmt;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
@@ -32,11 +34,18 @@ impl Unreadable {
 }
 
 /// A provider's answer: its status and its body.
-#[derive(Debug)]
 pub struct Answer {
     pub(crate) status: StatusCode,
-    pub(crate) body: Bytes,
-    pub(crate) document: Option<Value>,
+    body: Bytes,
+    document: Option<Value>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Answer {

@@ -190,11 +190,16 @@ pub(crate) fn careful_builder(
         .http1_only()
         .timeout(timeout)
         .connect_timeout(connect_timeout);
+    if !is_loopback(url) {
+        return Ok(builder.https_only(true));
+    }
     // What is on this machine is not reached through another, nor is a key sent there in clear.
-    Ok(if is_loopback(url) {
-        builder.no_proxy()
+    let builder = builder.no_proxy();
+    Ok(if url.scheme() == "http" {
+        // No TLS, so no need of the machine's CA certificates, which may not be there.
+        builder.tls_certs_only([])
     } else {
-        builder.https_only(true)
+        builder
     })
 }
 
