@@ -1,7 +1,7 @@
 //! The adapter against the simulated provider, over HTTP: the run that every provider passes, and the
 //! provider's own habits.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use partner_core::{
     ChildOrg, Effect, EmailAddress, Kind, LockOrigin, NewChildOrg, OrgQuery, Owner,
@@ -160,4 +160,23 @@ async fn the_rate_limit_is_seen() {
     let limit = provider.signals().snapshot().rate_limit.unwrap();
     assert_eq!(limit.limit, 50);
     assert_eq!(limit.window, Some(Duration::from_secs(1)));
+}
+
+#[tokio::test]
+async fn a_long_listing_is_read_to_its_end() {
+    let (sandbox, provider) = start().await;
+    sandbox
+        .control()
+        .seed(sandbox::Provider::Scaleway, 230)
+        .unwrap();
+    let (mut ids, mut next) = (HashSet::new(), None);
+    for page_length in [100, 100, 30] {
+        let all = OrgQuery::default();
+        let page = provider.find_child_orgs(&all, next.as_ref()).await.unwrap();
+        assert_eq!(page.items.len(), page_length);
+        assert_eq!(page.total_count, Some(230));
+        ids.extend(page.items.iter().map(|org| org.id.clone()));
+        next = page.value.next;
+    }
+    assert_eq!((ids.len(), next), (230, None));
 }
