@@ -1,6 +1,17 @@
-//! partner-gateway
+//! The partner gateway: one REST API through which a reseller's platforms provision and look after
+//! customers at several providers.
+//!
+//! Rooms, and who may know whom: `http` and `workers` know `app`; `app` knows `operations` and `routing`;
+//! those know `providers` and `store`. `auth`, `config` and `telemetry` are leaves.
 
+pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod http;
+pub mod operations;
+pub mod providers;
+pub mod routing;
+pub mod store;
 pub mod telemetry;
+pub mod workers;

@@ -11,9 +11,7 @@ use super::jwt::MAX_TOKEN_BYTES;
 pub fn bearer_token(authorization: Option<&[u8]>) -> Result<&str, AuthError> {
     let value = authorization.ok_or(AuthError::Missing)?;
     let value = value.trim_ascii();
-    let (scheme, token) = value
-        .split_at_checked("Bearer".len())
-        .ok_or(AuthError::NotBearer)?;
+    let (scheme, token) = value.split_at_checked("Bearer".len()).ok_or(AuthError::NotBearer)?;
     if !scheme.eq_ignore_ascii_case(b"Bearer") || token.first() != Some(&b' ') {
         return Err(AuthError::NotBearer);
     }
@@ -32,12 +30,7 @@ mod tests {
 
     #[test]
     fn takes_the_token_whatever_the_schemes_case() {
-        for value in [
-            "Bearer a.b.c",
-            "bearer a.b.c",
-            "BEARER   a.b.c",
-            " Bearer a.b.c ",
-        ] {
+        for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c", " Bearer a.b.c "] {
             assert_eq!(bearer_token(Some(value.as_bytes())), Ok("a.b.c"), "{value}");
         }
     }
@@ -55,25 +48,15 @@ mod tests {
             "Bearer a b",
             "Bearer\ta",
         ] {
-            assert_eq!(
-                bearer_token(Some(value.as_bytes())),
-                Err(AuthError::NotBearer),
-                "{value}"
-            );
+            assert_eq!(bearer_token(Some(value.as_bytes())), Err(AuthError::NotBearer), "{value}");
         }
-        assert_eq!(
-            bearer_token(Some(b"Bearer \xff")),
-            Err(AuthError::NotBearer)
-        );
+        assert_eq!(bearer_token(Some(b"Bearer \xff")), Err(AuthError::NotBearer));
     }
 
     #[test]
     fn a_token_may_have_8_kilobytes_and_no_more() {
         let of = |length| format!("Bearer {}", "x".repeat(length));
         assert!(bearer_token(Some(of(8192).as_bytes())).is_ok());
-        assert_eq!(
-            bearer_token(Some(of(8193).as_bytes())),
-            Err(AuthError::TooLarge)
-        );
+        assert_eq!(bearer_token(Some(of(8193).as_bytes())), Err(AuthError::TooLarge));
     }
 }

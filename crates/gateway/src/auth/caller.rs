@@ -160,10 +160,7 @@ impl ScopeSet {
     /// Reads a token's `scope`. Words that are not ours are passed over: a token may be good for
     /// other services too.
     pub fn from_claim(claim: &str) -> Self {
-        claim
-            .split(' ')
-            .filter_map(|word| word.parse().ok())
-            .collect()
+        claim.split(' ').filter_map(|word| word.parse().ok()).collect()
     }
 
     /// Whether the set holds `scope` itself.
@@ -173,9 +170,7 @@ impl ScopeSet {
 
     /// The scopes, in a fixed order.
     pub fn iter(self) -> impl Iterator<Item = Scope> {
-        Scope::ALL
-            .into_iter()
-            .filter(move |scope| self.contains(*scope))
+        Scope::ALL.into_iter().filter(move |scope| self.contains(*scope))
     }
 }
 
@@ -212,16 +207,9 @@ mod tests {
 
     #[test]
     fn each_scope_allows_itself_alone() {
-        for given in Scope::ALL
-            .into_iter()
-            .filter(|scope| *scope != Scope::Admin)
-        {
+        for given in Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin) {
             for asked in Scope::ALL {
-                assert_eq!(
-                    caller(given.name()).may(asked),
-                    given == asked,
-                    "{given} {asked}"
-                );
+                assert_eq!(caller(given.name()).may(asked), given == asked, "{given} {asked}");
             }
         }
     }
@@ -245,15 +233,7 @@ mod tests {
 
     #[test]
     fn words_that_are_no_scopes_allow_nothing() {
-        for claim in [
-            "",
-            " ",
-            "openid email",
-            "Admin",
-            "admin,",
-            "organizations",
-            "admin\tadmin",
-        ] {
+        for claim in ["", " ", "openid email", "Admin", "admin,", "organizations", "admin\tadmin"] {
             let scopes = ScopeSet::from_claim(claim);
             assert_eq!(scopes.iter().count(), 0, "{claim:?}");
         }

@@ -32,11 +32,7 @@ impl Expected {
         let tenant =
             Tenant::new(tenant).map_err(|_invalid| AuthError::InvalidClaim(Claim::Tenant))?;
         let scope = text(claims, "scope", Claim::Scope)?.unwrap_or_default();
-        Ok(Caller {
-            tenant,
-            actor: actor.to_owned(),
-            scopes: ScopeSet::from_claim(scope),
-        })
+        Ok(Caller { tenant, actor: actor.to_owned(), scopes: ScopeSet::from_claim(scope) })
     }
 
     fn judge_audience(&self, claims: &Map<String, Value>) -> Result<(), AuthError> {
@@ -46,11 +42,7 @@ impl Expected {
             Some(Value::Array(several)) => several.iter().any(is_ours),
             Some(one) => is_ours(one),
         };
-        if ours {
-            Ok(())
-        } else {
-            Err(AuthError::Audience)
-        }
+        if ours { Ok(()) } else { Err(AuthError::Audience) }
     }
 }
 
@@ -74,16 +66,8 @@ fn time(claims: &Map<String, Value>, name: &str, claim: Claim) -> Result<Option<
         return Ok(None);
     };
     let whole = value.as_u64();
-    let cut = || {
-        value
-            .as_f64()
-            .filter(|seconds| (0.0..1e15).contains(seconds))
-            .map(|s| s as u64)
-    };
-    whole
-        .or_else(cut)
-        .map(Some)
-        .ok_or(AuthError::InvalidClaim(claim))
+    let cut = || value.as_f64().filter(|seconds| (0.0..1e15).contains(seconds)).map(|s| s as u64);
+    whole.or_else(cut).map(Some).ok_or(AuthError::InvalidClaim(claim))
 }
 
 /// A text that is there and not empty.

@@ -68,11 +68,7 @@ impl Gate {
         let Some((at, succeeded)) = self.last else {
             return true;
         };
-        let cooldown = if succeeded {
-            COOLDOWN
-        } else {
-            COOLDOWN_AFTER_FAILURE
-        };
+        let cooldown = if succeeded { COOLDOWN } else { COOLDOWN_AFTER_FAILURE };
         (now - at).abs() >= cooldown
     }
 }
@@ -94,11 +90,7 @@ impl Jwks {
 
     pub(super) async fn prepare(&self, now: DateTime<Utc>) -> Result<(), AuthError> {
         self.refresh(now).await;
-        if self.current.load().keys.is_empty() {
-            Err(AuthError::KeysUnavailable)
-        } else {
-            Ok(())
-        }
+        if self.current.load().keys.is_empty() { Err(AuthError::KeysUnavailable) } else { Ok(()) }
     }
 
     /// The key for a token's header. Fetches when the key is not known or the set is old.
@@ -108,11 +100,7 @@ impl Jwks {
         algorithm: &str,
         now: DateTime<Utc>,
     ) -> Result<VerifyingKey, AuthError> {
-        let pinned = self
-            .allowed
-            .iter()
-            .copied()
-            .find(|allowed| allowed.name() == algorithm);
+        let pinned = self.allowed.iter().copied().find(|allowed| allowed.name() == algorithm);
         let algorithm = pinned.ok_or(AuthError::Algorithm)?;
         self.keep_fresh(now).await;
         if let Some(key) = self.current.load().keys.find(id, algorithm) {
@@ -160,10 +148,7 @@ impl Jwks {
         match fetched {
             Ok(keys) => {
                 tracing::debug!(keys = keys.len(), "fetched the identity provider's keys");
-                self.current.store(Arc::new(Current {
-                    keys,
-                    fetched_at: Some(now),
-                }));
+                self.current.store(Arc::new(Current { keys, fetched_at: Some(now) }));
             }
             Err(error) => tracing::warn!(
                 %error,

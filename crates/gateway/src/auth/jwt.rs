@@ -69,11 +69,9 @@ impl Verifier {
                 let key = public_key(pem, *algorithm).map_err(VerifierError)?;
                 Keys::Local(Box::new(VerifyingKey::only(*algorithm, key)))
             }
-            AuthKey::Jwks { url, algorithms } => Keys::Remote(Jwks::new(
-                key_source(url),
-                algorithms.clone(),
-                tasks.clone(),
-            )),
+            AuthKey::Jwks { url, algorithms } => {
+                Keys::Remote(Jwks::new(key_source(url), algorithms.clone(), tasks.clone()))
+            }
         };
         let expected = Expected {
             issuer: config.issuer.clone(),
@@ -144,9 +142,7 @@ impl Verifier {
 
 impl std::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Verifier")
-            .field("expected", &self.expected)
-            .finish_non_exhaustive()
+        f.debug_struct("Verifier").field("expected", &self.expected).finish_non_exhaustive()
     }
 }
 
@@ -178,12 +174,7 @@ impl<'a> Parts<'a> {
         let parts = token.rsplit_once('.').and_then(|(signed, signature)| {
             let (header, claims) = signed.split_once('.')?;
             let whole = !claims.contains('.') && !signature.is_empty();
-            whole.then_some(Self {
-                header,
-                claims,
-                signed,
-                signature,
-            })
+            whole.then_some(Self { header, claims, signed, signature })
         });
         parts.ok_or(AuthError::Malformed("not three parts"))
     }
@@ -198,9 +189,7 @@ impl<'a> Parts<'a> {
 }
 
 fn decoded<T: for<'de> Deserialize<'de>>(part: &str, name: &'static str) -> Result<T, AuthError> {
-    let json = URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_not_base64| AuthError::Malformed(name))?;
+    let json = URL_SAFE_NO_PAD.decode(part).map_err(|_not_base64| AuthError::Malformed(name))?;
     serde_json::from_slice(&json).map_err(|_not_json| AuthError::Malformed(name))
 }
 

@@ -20,11 +20,7 @@ pub(super) struct VerifyingKey {
 impl VerifyingKey {
     /// The only key there is, whatever `kid` a token names.
     pub(super) fn only(algorithm: SigningAlgorithm, key: DecodingKey) -> Self {
-        Self {
-            id: None,
-            algorithm,
-            key,
-        }
+        Self { id: None, algorithm, key }
     }
 
     pub(super) fn algorithm(&self) -> SigningAlgorithm {
@@ -66,13 +62,8 @@ impl KeySet {
         allowed: &[SigningAlgorithm],
     ) -> Result<Self, serde_json::Error> {
         let published: PublishedSet = serde_json::from_slice(json)?;
-        let jwks = published
-            .keys
-            .into_iter()
-            .filter_map(|key| serde_json::from_value(key).ok());
-        Ok(Self(
-            jwks.filter_map(|jwk: Jwk| usable(&jwk, allowed)).collect(),
-        ))
+        let jwks = published.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok());
+        Ok(Self(jwks.filter_map(|jwk: Jwk| usable(&jwk, allowed)).collect()))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -107,11 +98,7 @@ fn usable(jwk: &Jwk, allowed: &[SigningAlgorithm]) -> Option<VerifyingKey> {
         return None;
     }
     let key = DecodingKey::from_jwk(jwk).ok()?;
-    Some(VerifyingKey {
-        id: jwk.common.key_id.clone(),
-        algorithm,
-        key,
-    })
+    Some(VerifyingKey { id: jwk.common.key_id.clone(), algorithm, key })
 }
 
 /// The kind of signature that a published key is for. A shared secret (`oct`) is never for any:

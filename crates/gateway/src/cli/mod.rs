@@ -102,27 +102,18 @@ mod tests {
                      --config b.toml";
         let cli = Cli::try_parse_from(words.split_whitespace()).unwrap();
         let Command::Token(args) = cli.command;
-        assert_eq!(
-            args.config.files,
-            [PathBuf::from("a.toml"), PathBuf::from("b.toml")]
-        );
+        assert_eq!(args.config.files, [PathBuf::from("a.toml"), PathBuf::from("b.toml")]);
     }
 
     #[test]
     fn bad_usage_is_2_and_help_is_0() {
-        let code = |words: &str| {
-            Cli::try_parse_from(words.split_whitespace())
-                .unwrap_err()
-                .exit_code()
-        };
+        let code =
+            |words: &str| Cli::try_parse_from(words.split_whitespace()).unwrap_err().exit_code();
         assert_eq!(code("partner-gateway"), 2);
         assert_eq!(code("partner-gateway fly"), 2);
         assert_eq!(code("partner-gateway --config a.toml token"), 2);
         assert_eq!(code("partner-gateway token --sub s"), 2);
-        assert_eq!(
-            code("partner-gateway token --sub s --tenant t --scope root"),
-            2
-        );
+        assert_eq!(code("partner-gateway token --sub s --tenant t --scope root"), 2);
         assert_eq!(code("partner-gateway --help"), 0);
         assert_eq!(code("partner-gateway --version"), 0);
     }

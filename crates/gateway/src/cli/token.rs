@@ -83,10 +83,7 @@ mod tests {
             config: ConfigArgs::default(),
             sub: "ops".to_owned(),
             tenant: Tenant::new("crm").unwrap(),
-            scope: scopes
-                .iter()
-                .map(|text| super::scopes(text).unwrap())
-                .collect(),
+            scope: scopes.iter().map(|text| super::scopes(text).unwrap()).collect(),
             ttl: Duration::from_secs(60),
         }
     }
@@ -94,11 +91,7 @@ mod tests {
     fn sources(key: &str) -> Sources {
         let base = format!("[auth]\nissuer = \"https://id.example.test\"\n{key}");
         let secret = ("TOKEN_SECRET", "0123456789abcdef0123456789abcdef");
-        Sources {
-            base,
-            environment: [secret].into_iter().collect(),
-            ..Sources::default()
-        }
+        Sources { base, environment: [secret].into_iter().collect(), ..Sources::default() }
     }
 
     #[tokio::test]
@@ -110,16 +103,10 @@ mod tests {
         let auth = AuthConfig::from_sources(&sources).unwrap();
         let no_source = |_url: &url::Url| -> Arc<dyn KeySource> { unreachable!() };
         let verifier = Verifier::new(&auth, no_source, &TaskTracker::new()).unwrap();
-        let caller = verifier
-            .verify_at(token.expose_secret(), now)
-            .await
-            .unwrap();
+        let caller = verifier.verify_at(token.expose_secret(), now).await.unwrap();
         assert_eq!(caller.actor, "ops");
         assert_eq!(caller.tenant.as_str(), "crm");
-        assert_eq!(
-            caller.scopes.to_string(),
-            "organizations:read organizations:lock events:read"
-        );
+        assert_eq!(caller.scopes.to_string(), "organizations:read organizations:lock events:read");
     }
 
     #[test]
@@ -128,10 +115,7 @@ mod tests {
         let error = token(&args(&["admin"]), &sources, Utc::now()).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         let line = error.to_string();
-        assert!(
-            line.starts_with("auth.hmac_secret: is not configured"),
-            "{line}"
-        );
+        assert!(line.starts_with("auth.hmac_secret: is not configured"), "{line}");
         assert_eq!(line.lines().count(), 1);
     }
 

@@ -103,10 +103,7 @@ fn tenant_claim(reader: &mut Reader) -> Option<String> {
     let claim = reader.needed_string("tenant_claim")?;
     let registered = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope"];
     if registered.contains(&claim.as_str()) {
-        reader.fault(
-            "tenant_claim",
-            format!("`{claim}` already has a meaning of its own"),
-        );
+        reader.fault("tenant_claim", format!("`{claim}` already has a meaning of its own"));
         return None;
     }
     Some(claim)
@@ -119,10 +116,7 @@ fn key(reader: &mut Reader, env: &Environment) -> Option<AuthKey> {
     let hmac_secret = reader.secret("hmac_secret", env);
     let algorithms = algorithms(reader, given[2]);
     match given {
-        [true, false, false] => Some(AuthKey::Jwks {
-            url: jwks_url?,
-            algorithms: algorithms?,
-        }),
+        [true, false, false] => Some(AuthKey::Jwks { url: jwks_url?, algorithms: algorithms? }),
         [false, true, false] => public(reader, &public_key?, &algorithms?),
         [false, false, true] => hmac(reader, hmac_secret?),
         _none_or_several => {
@@ -136,11 +130,8 @@ fn key(reader: &mut Reader, env: &Environment) -> Option<AuthKey> {
 /// shared secret.
 fn algorithms(reader: &mut Reader, shared_secret: bool) -> Option<Vec<SigningAlgorithm>> {
     const KEY: &str = "algorithms";
-    let fitting: &[_] = if shared_secret {
-        &[SigningAlgorithm::Hs256]
-    } else {
-        &SigningAlgorithm::ASYMMETRIC
-    };
+    let fitting: &[_] =
+        if shared_secret { &[SigningAlgorithm::Hs256] } else { &SigningAlgorithm::ASYMMETRIC };
     if !reader.is_set(KEY) {
         reader.take(KEY);
         return Some(fitting.to_vec());
@@ -158,10 +149,7 @@ fn algorithms(reader: &mut Reader, shared_secret: bool) -> Option<Vec<SigningAlg
                 reader.fault(KEY, "HS256 is for hmac_secret alone");
             }
             Some(other) => {
-                reader.fault(
-                    KEY,
-                    format!("{other} does not fit hmac_secret; HS256 alone does"),
-                );
+                reader.fault(KEY, format!("{other} does not fit hmac_secret; HS256 alone does"));
             }
             None => reader.fault(KEY, format!("`{name}` is not known here")),
         }
@@ -171,10 +159,7 @@ fn algorithms(reader: &mut Reader, shared_secret: bool) -> Option<Vec<SigningAlg
 
 fn hmac(reader: &Reader, secret: SecretString) -> Option<AuthKey> {
     if secret.expose_secret().len() < MIN_HMAC_BYTES {
-        reader.fault(
-            "hmac_secret",
-            format!("must be at least {MIN_HMAC_BYTES} bytes long"),
-        );
+        reader.fault("hmac_secret", format!("must be at least {MIN_HMAC_BYTES} bytes long"));
         return None;
     }
     Some(AuthKey::Hmac(secret))
@@ -183,19 +168,12 @@ fn hmac(reader: &Reader, secret: SecretString) -> Option<AuthKey> {
 fn public(reader: &Reader, pem: &SecretString, algorithms: &[SigningAlgorithm]) -> Option<AuthKey> {
     let judged = judge_pem(pem.expose_secret()).and_then(|algorithm| {
         if algorithms.contains(&algorithm) {
-            Ok(AuthKey::Public {
-                pem: pem.expose_secret().to_owned(),
-                algorithm,
-            })
+            Ok(AuthKey::Public { pem: pem.expose_secret().to_owned(), algorithm })
         } else {
-            Err(format!(
-                "is a key for {algorithm}, which auth.algorithms leaves out"
-            ))
+            Err(format!("is a key for {algorithm}, which auth.algorithms leaves out"))
         }
     });
-    judged
-        .map_err(|message| reader.fault("public_key", message))
-        .ok()
+    judged.map_err(|message| reader.fault("public_key", message)).ok()
 }
 
 /// Which signature a public key is for.
@@ -223,15 +201,12 @@ fn judge_pem(pem: &str) -> Result<SigningAlgorithm, String> {
 
 fn is_p256(key: &DecodingKey) -> bool {
     const UNCOMPRESSED_POINT: usize = 65;
-    key.try_get_as_bytes()
-        .is_ok_and(|point| point.len() == UNCOMPRESSED_POINT)
+    key.try_get_as_bytes().is_ok_and(|point| point.len() == UNCOMPRESSED_POINT)
 }
 
 fn is_strong_rsa(key: &DecodingKey) -> bool {
     const MIN_MODULUS_BITS: usize = 2048;
-    let parsed = key
-        .try_get_as_bytes()
-        .map(aws_lc_rs::rsa::PublicKey::from_der);
+    let parsed = key.try_get_as_bytes().map(aws_lc_rs::rsa::PublicKey::from_der);
     match parsed {
         Ok(Ok(public)) => {
             let modulus = public.modulus();

@@ -42,10 +42,7 @@ pub(super) fn parse(
     let migrate_on_start = reader.boolean("migrate_on_start");
     let state_dir = state_dir(reader, env, is_root);
     if matches!(url, Some(DatabaseUrl::Embedded)) && state_dir.is_none() {
-        reader.fault(
-            "state_dir",
-            "is needed: the user has no home folder to put it in",
-        );
+        reader.fault("state_dir", "is needed: the user has no home folder to put it in");
     }
     Some(DatabaseConfig {
         url: url?,
@@ -62,11 +59,7 @@ fn state_dir(reader: &mut Reader, env: &Environment, is_root: bool) -> Option<Pa
     if is_root {
         return Some(PathBuf::from(ROOT_STATE));
     }
-    let set = |name| {
-        env.get(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let state = set("XDG_STATE_HOME").or_else(|| Some(set("HOME")?.join(".local/state")))?;
     Some(state.join("partner-gateway"))
 }
@@ -75,10 +68,8 @@ fn database_url(reader: &mut Reader, env: &Environment) -> Option<DatabaseUrl> {
     const KEY: &str = "url";
     if !reader.is_set(KEY) {
         reader.take(KEY);
-        reader.fault(
-            KEY,
-            "is needed: { env = \"DATABASE_URL\" }, \"embedded\" or a postgres:// URL",
-        );
+        reader
+            .fault(KEY, "is needed: { env = \"DATABASE_URL\" }, \"embedded\" or a postgres:// URL");
         return None;
     }
     if reader.holds_table(KEY) {
@@ -87,11 +78,7 @@ fn database_url(reader: &mut Reader, env: &Environment) -> Option<DatabaseUrl> {
         return judged.map_err(|message| reader.fault(KEY, message)).ok();
     }
     let text = reader.string(KEY)?;
-    let url = if text == "embedded" {
-        Ok(DatabaseUrl::Embedded)
-    } else {
-        plain(&text)
-    };
+    let url = if text == "embedded" { Ok(DatabaseUrl::Embedded) } else { plain(&text) };
     url.map_err(|message| reader.fault(KEY, message)).ok()
 }
 
@@ -102,11 +89,9 @@ fn plain(text: &str) -> Result<DatabaseUrl, String> {
     let url = judge(text)?;
     let password_in_query = url.query_pairs().any(|(name, _)| name == "password");
     if url.password().is_some() || password_in_query {
-        return Err(
-            "a plain URL must hold no password; name it as { env = \"NAME\" } or \
+        return Err("a plain URL must hold no password; name it as { env = \"NAME\" } or \
                     { file = \"path\" }"
-                .to_owned(),
-        );
+            .to_owned());
     }
     Ok(DatabaseUrl::Url(SecretString::from(text)))
 }

@@ -17,10 +17,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     while !rest.is_empty() {
         let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let (number, tail) = rest.split_at(digits);
-        let letters = tail.len()
-            - tail
-                .trim_start_matches(|c: char| c.is_ascii_alphabetic())
-                .len();
+        let letters = tail.len() - tail.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
         let (unit, tail) = tail.split_at(letters);
         let number: u64 = number.parse().map_err(|_not_a_number| wrong())?;
         let millis = unit_millis(unit).ok_or_else(wrong)?;
@@ -60,26 +57,16 @@ mod tests {
             ("0s", 0),
         ];
         for (text, millis) in cases {
-            assert_eq!(
-                parse_duration(text),
-                Ok(Duration::from_millis(millis)),
-                "{text}"
-            );
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
     }
 
     #[test]
     fn refuses_what_is_not_one() {
-        for text in [
-            "", "30", "s", "-5s", "1.5s", "5 s", "5w", "5S", "1s-", "s5", "٣s",
-        ] {
+        for text in ["", "30", "s", "-5s", "1.5s", "5 s", "5w", "5S", "1s-", "s5", "٣s"] {
             let error = parse_duration(text).unwrap_err();
             assert!(error.contains("is not a duration"), "{text}: {error}");
         }
-        assert!(
-            parse_duration("99999999999999999d")
-                .unwrap_err()
-                .contains("too long")
-        );
+        assert!(parse_duration("99999999999999999d").unwrap_err().contains("too long"));
     }
 }

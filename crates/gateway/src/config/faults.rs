@@ -34,12 +34,7 @@ impl ConfigError {
     }
 
     pub(super) fn one(key: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            faults: vec![Fault {
-                key: key.into(),
-                message: message.into(),
-            }],
-        }
+        Self { faults: vec![Fault { key: key.into(), message: message.into() }] }
     }
 }
 
@@ -63,10 +58,7 @@ pub(super) struct Faults(Rc<RefCell<Vec<Fault>>>);
 
 impl Faults {
     pub(super) fn add(&self, key: impl Into<String>, message: impl Into<String>) {
-        self.0.borrow_mut().push(Fault {
-            key: key.into(),
-            message: message.into(),
-        });
+        self.0.borrow_mut().push(Fault { key: key.into(), message: message.into() });
     }
 
     /// `value` if nothing was found, else all that was.

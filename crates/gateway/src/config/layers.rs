@@ -21,25 +21,15 @@ pub(super) const ENVIRONMENT_ORIGIN: &str = "the environment";
 const PREFIX: &str = "GATEWAY_";
 
 /// Sections whose keys can be set from the environment.
-const SECTIONS: [&str; 6] = [
-    "server",
-    "database",
-    "auth",
-    "limits",
-    "operations",
-    "telemetry",
-];
+const SECTIONS: [&str; 6] = ["server", "database", "auth", "limits", "operations", "telemetry"];
 
 /// Lists of tables, which come from files alone.
 const LISTS: [&str; 2] = ["providers", "routes"];
 
 /// Keys that hold a reference to a secret. A reference is replaced whole: merged, `{ env }` in one
 /// layer and `{ file }` in the next would name two places.
-const REFERENCES: [(&str, &str); 3] = [
-    ("database", "url"),
-    ("auth", "public_key"),
-    ("auth", "hmac_secret"),
-];
+const REFERENCES: [(&str, &str); 3] =
+    [("database", "url"), ("auth", "public_key"), ("auth", "hmac_secret")];
 
 /// The variables of a process, as read once. `Debug` shows names alone.
 #[derive(Clone, Default)]
@@ -90,12 +80,7 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 
@@ -153,11 +138,7 @@ pub(super) fn merge(sources: &Sources) -> Result<Map<String, Value>, ConfigError
     let merged = add_environment(builder, &sources.environment)
         .build()
         .map_err(|error| ConfigError::one("the configuration", error.to_string()))?;
-    if let ValueKind::Table(table) = merged.cache.kind {
-        Ok(table)
-    } else {
-        Ok(Map::new())
-    }
+    if let ValueKind::Table(table) = merged.cache.kind { Ok(table) } else { Ok(Map::new()) }
 }
 
 type Builder = ConfigBuilder<DefaultState>;
@@ -166,10 +147,7 @@ fn add_toml(builder: Builder, name: &str, text: &str) -> Result<Builder, ConfigE
     let table: toml::Table =
         toml::from_str(text).map_err(|error| ConfigError::one(name, place(&error, text)))?;
     let replaced = REFERENCES.into_iter().filter(|(section, key)| {
-        table
-            .get(*section)
-            .and_then(|section| section.get(key))
-            .is_some_and(toml::Value::is_table)
+        table.get(*section).and_then(|section| section.get(key)).is_some_and(toml::Value::is_table)
     });
     Ok(forget(builder, replaced).add_source(File::from_str(text, FileFormat::Toml)))
 }
@@ -178,8 +156,7 @@ fn add_environment(builder: Builder, environment: &Environment) -> Builder {
     let ours = environment.ours();
     let replaced = REFERENCES.into_iter().filter(|(section, key)| {
         let start = format!("{PREFIX}{section}__{key}__").to_ascii_uppercase();
-        ours.keys()
-            .any(|name| name.to_ascii_uppercase().starts_with(&start))
+        ours.keys().any(|name| name.to_ascii_uppercase().starts_with(&start))
     });
     let source = config::Environment::with_prefix(PREFIX.trim_end_matches('_'))
         .prefix_separator("_")

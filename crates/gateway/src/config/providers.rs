@@ -140,9 +140,7 @@ fn parse(
     let settle_window = reader.duration("settle_window");
     let timeout = reader.positive_duration("timeout").unwrap_or(TIMEOUT);
     let connect_timeout = connect_timeout(reader, timeout);
-    let sweep_every = reader
-        .positive_duration("sweep_every")
-        .unwrap_or(SWEEP_EVERY);
+    let sweep_every = reader.positive_duration("sweep_every").unwrap_or(SWEEP_EVERY);
     let kind = kind?;
     refuse_keys_of_others(reader, kind);
     let account = match kind {
@@ -169,9 +167,7 @@ fn kind(reader: &mut Reader) -> Option<ProviderKind> {
         reader.forgive_unknown(&ProviderKind::ALL.map(ProviderKind::own_keys).concat());
         return None;
     };
-    let kind = ProviderKind::ALL
-        .into_iter()
-        .find(|kind| kind.name() == text);
+    let kind = ProviderKind::ALL.into_iter().find(|kind| kind.name() == text);
     if kind.is_none() {
         let known = ProviderKind::ALL.map(ProviderKind::name).join(", ");
         reader.fault("kind", format!("`{text}` is not known; there are: {known}"));
@@ -183,10 +179,7 @@ fn kind(reader: &mut Reader) -> Option<ProviderKind> {
 fn unique_name(reader: &mut Reader, names: &mut BTreeSet<String>) -> Option<String> {
     let name = reader.needed_string("name")?;
     if !is_name(&name) {
-        reader.fault(
-            "name",
-            format!("`{name}` does not match [a-z0-9][a-z0-9_-]{{0,62}}"),
-        );
+        reader.fault("name", format!("`{name}` does not match [a-z0-9][a-z0-9_-]{{0,62}}"));
         return None;
     }
     if !names.insert(name.clone()) {
@@ -207,11 +200,7 @@ fn connect_timeout(reader: &mut Reader, timeout: Duration) -> Duration {
     let given = reader.positive_duration("connect_timeout");
     let connect_timeout = given.unwrap_or(CONNECT_TIMEOUT);
     if connect_timeout >= timeout {
-        let key = if given.is_some() {
-            "connect_timeout"
-        } else {
-            "timeout"
-        };
+        let key = if given.is_some() { "connect_timeout" } else { "timeout" };
         reader.fault(key, "connect_timeout must be shorter than timeout");
     }
     connect_timeout
@@ -221,10 +210,7 @@ fn refuse_keys_of_others(reader: &mut Reader, kind: ProviderKind) {
     for other in ProviderKind::ALL.into_iter().filter(|other| *other != kind) {
         for key in other.own_keys() {
             if reader.forget(key) {
-                reader.fault(
-                    key,
-                    format!("belongs to kind = \"{other}\", not to \"{kind}\""),
-                );
+                reader.fault(key, format!("belongs to kind = \"{other}\", not to \"{kind}\""));
             }
         }
     }
@@ -239,10 +225,7 @@ fn scaleway(reader: &mut Reader, env: &Environment) -> Option<ProviderAccount> {
         id
     });
     let secret_key = header_secret(reader, "secret_key", env);
-    Some(ProviderAccount::Scaleway {
-        partner_id: partner_id?,
-        secret_key: secret_key?,
-    })
+    Some(ProviderAccount::Scaleway { partner_id: partner_id?, secret_key: secret_key? })
 }
 
 fn archera(reader: &mut Reader, env: &Environment) -> Option<ProviderAccount> {
@@ -250,20 +233,13 @@ fn archera(reader: &mut Reader, env: &Environment) -> Option<ProviderAccount> {
         let safe = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let fits = id.len() <= 128 && id.chars().all(safe);
         if !fits {
-            reader.fault(
-                "partner_org_id",
-                "is not an id: letters, digits, `-` and `_` alone",
-            );
+            reader.fault("partner_org_id", "is not an id: letters, digits, `-` and `_` alone");
         }
         fits
     });
     let api_key = header_secret(reader, "api_key", env);
     let list_orgs = reader.boolean("list_orgs").unwrap_or(false);
-    Some(ProviderAccount::Archera {
-        partner_org_id: partner_org_id?,
-        api_key: api_key?,
-        list_orgs,
-    })
+    Some(ProviderAccount::Archera { partner_org_id: partner_org_id?, api_key: api_key?, list_orgs })
 }
 
 /// A secret that is sent as a header's value.
@@ -273,17 +249,10 @@ fn header_secret(
     env: &Environment,
 ) -> Option<SecretString> {
     let secret = reader.needed_secret(key, env)?;
-    if secret
-        .expose_secret()
-        .bytes()
-        .all(|byte| byte.is_ascii_graphic())
-    {
+    if secret.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()) {
         return Some(secret);
     }
-    reader.fault(
-        key,
-        "the secret that it names has characters that a header cannot carry",
-    );
+    reader.fault(key, "the secret that it names has characters that a header cannot carry");
     None
 }
 

@@ -27,20 +27,11 @@ impl Reader {
     }
 
     pub(super) fn at(path: String, table: Map<String, Value>, faults: Faults) -> Self {
-        Self {
-            path,
-            table,
-            asked: BTreeSet::new(),
-            faults,
-        }
+        Self { path, table, asked: BTreeSet::new(), faults }
     }
 
     pub(super) fn path_of(&self, key: &str) -> String {
-        if self.path.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.path)
-        }
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 
     pub(super) fn faults(&self) -> &Faults {
@@ -79,9 +70,7 @@ impl Reader {
 
     /// Whether the key holds a table.
     pub(super) fn holds_table(&self, key: &str) -> bool {
-        self.table
-            .get(key)
-            .is_some_and(|value| matches!(value.kind, ValueKind::Table(_)))
+        self.table.get(key).is_some_and(|value| matches!(value.kind, ValueKind::Table(_)))
     }
 
     /// Drops a key without making it a known one; tells whether it was there.
@@ -139,9 +128,7 @@ impl Reader {
         let Some(number) = number else {
             return self.expected(key, "a whole number", kind_name(&value.kind));
         };
-        let fitting = u32::try_from(number)
-            .ok()
-            .filter(|number| range.contains(number));
+        let fitting = u32::try_from(number).ok().filter(|number| range.contains(number));
         if fitting.is_none() {
             let (least, most) = (range.start(), range.end());
             self.fault(key, format!("{number} is not between {least} and {most}"));
@@ -243,10 +230,7 @@ impl Reader {
             if let ValueKind::String(text) = &value.kind {
                 pairs.push((key.clone(), text.clone()));
             } else {
-                self.fault(
-                    key,
-                    format!("expected a string, found {}", kind_name(&value.kind)),
-                );
+                self.fault(key, format!("expected a string, found {}", kind_name(&value.kind)));
                 whole = false;
             }
         }
@@ -259,10 +243,7 @@ impl Reader {
         let mut unknown: Vec<_> = self.table.keys().collect();
         unknown.sort();
         for key in unknown {
-            self.fault(
-                key,
-                format!("unknown key; known here: {}", known.join(", ")),
-            );
+            self.fault(key, format!("unknown key; known here: {}", known.join(", ")));
         }
     }
 }

@@ -61,12 +61,7 @@ fn parse(reader: &mut Reader, names: &mut BTreeSet<String>) -> Option<RouteConfi
     };
     let provider = reader.needed_string("provider");
     let overridable = reader.boolean("overridable").unwrap_or(true);
-    Some(RouteConfig {
-        name: name?,
-        when: when?,
-        provider: provider?,
-        overridable,
-    })
+    Some(RouteConfig { name: name?, when: when?, provider: provider?, overridable })
 }
 
 fn conditions(reader: &mut Reader) -> RouteWhen {
@@ -91,10 +86,7 @@ fn given(reader: &mut Reader, key: &'static str) -> Option<String> {
 fn country(reader: &mut Reader) -> Option<String> {
     let text = given(reader, "country")?;
     if text.len() != 2 || !text.chars().all(|c| c.is_ascii_alphabetic()) {
-        reader.fault(
-            "country",
-            format!("`{text}` is not a country code of two letters"),
-        );
+        reader.fault("country", format!("`{text}` is not a country code of two letters"));
     }
     Some(text.to_ascii_uppercase())
 }
@@ -111,10 +103,7 @@ pub(super) fn check_providers(
     faults: &Faults,
 ) {
     for (index, route) in routes.iter().enumerate() {
-        if !providers
-            .iter()
-            .any(|provider| provider.name == route.provider)
-        {
+        if !providers.iter().any(|provider| provider.name == route.provider) {
             let message = format!("there is no provider named `{}`", route.provider);
             faults.add(format!("routes[{index}].provider"), message);
         }
@@ -123,10 +112,7 @@ pub(super) fn check_providers(
 
 /// A rule after one that always matches is never reached.
 pub(super) fn warnings(routes: &[RouteConfig]) -> Vec<String> {
-    let Some(last) = routes
-        .iter()
-        .position(|route| route.when == RouteWhen::default())
-    else {
+    let Some(last) = routes.iter().position(|route| route.when == RouteWhen::default()) else {
         return Vec::new();
     };
     routes

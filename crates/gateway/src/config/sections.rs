@@ -73,17 +73,11 @@ fn address(reader: &Reader, key: &str, text: &str) -> Option<SocketAddr> {
 pub(super) fn limits(reader: &mut Reader) -> Option<LimitsConfig> {
     let requests_per_second = reader.integer("requests_per_second", ANY_COUNT);
     let burst = reader.integer("burst", ANY_COUNT);
-    Some(LimitsConfig {
-        requests_per_second: requests_per_second?,
-        burst: burst?,
-    })
+    Some(LimitsConfig { requests_per_second: requests_per_second?, burst: burst? })
 }
 
 pub(super) fn operations(reader: &mut Reader) -> Option<OperationsConfig> {
     let lease = reader.positive_duration("lease");
     let poll_every = reader.positive_duration("poll_every");
-    Some(OperationsConfig {
-        lease: lease?,
-        poll_every: poll_every?,
-    })
+    Some(OperationsConfig { lease: lease?, poll_every: poll_every? })
 }

@@ -39,14 +39,9 @@ pub(super) fn parse(reader: &mut Reader, env: &Environment) -> Option<TelemetryC
 
 fn log_filter(reader: &mut Reader, env: &Environment) -> Option<String> {
     let level = reader.needed_string("log_level").and_then(|directives| {
-        judge_filter(directives)
-            .map_err(|message| reader.fault("log_level", message))
-            .ok()
+        judge_filter(directives).map_err(|message| reader.fault("log_level", message)).ok()
     });
-    match env
-        .get("RUST_LOG")
-        .filter(|directives| !directives.is_empty())
-    {
+    match env.get("RUST_LOG").filter(|directives| !directives.is_empty()) {
         Some(directives) => judge_filter(directives.to_owned())
             .map_err(|message| reader.faults().add("RUST_LOG", message))
             .ok(),
@@ -56,18 +51,10 @@ fn log_filter(reader: &mut Reader, env: &Environment) -> Option<String> {
 
 fn judge_filter(directives: String) -> Result<String, String> {
     // A bare word that is no level would be taken for the name of a module and silence everything.
-    let bare = directives
-        .split(',')
-        .map(str::trim)
-        .filter(|part| is_bare_word(part));
+    let bare = directives.split(',').map(str::trim).filter(|part| is_bare_word(part));
     for word in bare {
-        if word
-            .parse::<tracing_subscriber::filter::LevelFilter>()
-            .is_err()
-        {
-            return Err(format!(
-                "`{word}` is not error, warn, info, debug, trace or off"
-            ));
+        if word.parse::<tracing_subscriber::filter::LevelFilter>().is_err() {
+            return Err(format!("`{word}` is not error, warn, info, debug, trace or off"));
         }
     }
     match EnvFilter::try_new(&directives) {
@@ -85,10 +72,7 @@ fn log_format(reader: &mut Reader) -> Option<LogFormat> {
         "json" => Some(LogFormat::Json),
         "text" => Some(LogFormat::Text),
         other => {
-            reader.fault(
-                "log_format",
-                format!("`{other}` is not \"json\" or \"text\""),
-            );
+            reader.fault("log_format", format!("`{other}` is not \"json\" or \"text\""));
             None
         }
     }

@@ -389,30 +389,18 @@ mod tests {
     use super::*;
 
     fn risk(in_flight: i64, in_doubt: i64) -> CreateRisk {
-        CreateRisk {
-            in_flight,
-            in_doubt,
-            last_unknown: None,
-            last_success: None,
-            last_read: None,
-        }
+        CreateRisk { in_flight, in_doubt, last_unknown: None, last_success: None, last_read: None }
     }
 
-    const BUDGET: CreateBudget = CreateBudget {
-        at_risk: 3,
-        window: Duration::from_secs(300),
-        readable: true,
-    };
+    const BUDGET: CreateBudget =
+        CreateBudget { at_risk: 3, window: Duration::from_secs(300), readable: true };
 
     #[test]
     fn never_more_than_the_budget_at_risk() {
         for in_flight in 0..6 {
             for in_doubt in 0..6 {
                 if BUDGET.allows(&risk(in_flight, in_doubt)) {
-                    assert!(
-                        in_flight + in_doubt < 3,
-                        "{in_flight} in flight, {in_doubt} in doubt"
-                    );
+                    assert!(in_flight + in_doubt < 3, "{in_flight} in flight, {in_doubt} in doubt");
                 }
             }
         }
@@ -422,42 +410,18 @@ mod tests {
     #[test]
     fn one_at_a_time_from_a_lost_outcome_until_a_create_succeeds() {
         let at = |seconds| DateTime::from_timestamp(seconds, 0);
-        let shaken = CreateRisk {
-            last_unknown: at(10),
-            last_read: at(11),
-            ..risk(0, 0)
-        };
+        let shaken = CreateRisk { last_unknown: at(10), last_read: at(11), ..risk(0, 0) };
         assert!(BUDGET.allows(&shaken));
-        assert!(!BUDGET.allows(&CreateRisk {
-            in_flight: 1,
-            ..shaken
-        }));
-        assert!(BUDGET.allows(&CreateRisk {
-            in_flight: 1,
-            last_success: at(12),
-            ..shaken
-        }));
+        assert!(!BUDGET.allows(&CreateRisk { in_flight: 1, ..shaken }));
+        assert!(BUDGET.allows(&CreateRisk { in_flight: 1, last_success: at(12), ..shaken }));
     }
 
     #[test]
     fn an_account_that_can_be_read_must_have_been_read_since() {
         let at = |seconds| DateTime::from_timestamp(seconds, 0);
-        let unread = CreateRisk {
-            last_unknown: at(10),
-            last_read: at(9),
-            ..risk(0, 0)
-        };
+        let unread = CreateRisk { last_unknown: at(10), last_read: at(9), ..risk(0, 0) };
         assert!(!BUDGET.allows(&unread));
-        assert!(
-            CreateBudget {
-                readable: false,
-                ..BUDGET
-            }
-            .allows(&unread)
-        );
-        assert!(BUDGET.allows(&CreateRisk {
-            last_read: at(11),
-            ..unread
-        }));
+        assert!(CreateBudget { readable: false, ..BUDGET }.allows(&unread));
+        assert!(BUDGET.allows(&CreateRisk { last_read: at(11), ..unread }));
     }
 }

@@ -61,10 +61,7 @@ impl Store {
     /// # Errors
     /// When it gives none.
     pub async fn ping(&self) -> StoreResult<()> {
-        sqlx::query!("select 1 as one")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(store_error)?;
+        sqlx::query!("select 1 as one").fetch_one(&self.pool).await.map_err(store_error)?;
         Ok(())
     }
 
@@ -95,10 +92,7 @@ impl Store {
         } else {
             Vec::new()
         };
-        let missing = MIGRATOR
-            .iter()
-            .filter(|m| !applied.contains(&m.version))
-            .count();
+        let missing = MIGRATOR.iter().filter(|m| !applied.contains(&m.version)).count();
         if missing > 0 {
             return Err(StoreError::Migration(format!(
                 "the database lacks {missing} of {} migrations; run `partner-gateway migrate`",
@@ -155,10 +149,7 @@ impl Store {
     #[must_use]
     pub fn connections(&self) -> (u32, u32) {
         let idle = self.pool.num_idle() + self.outcomes.num_idle();
-        (
-            self.pool.size() + self.outcomes.size(),
-            u32::try_from(idle).unwrap_or(u32::MAX),
-        )
+        (self.pool.size() + self.outcomes.size(), u32::try_from(idle).unwrap_or(u32::MAX))
     }
 
     /// Listens for finished operations of every replica.
@@ -166,9 +157,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn listen(&self) -> StoreResult<sqlx::postgres::PgListener> {
-        let mut listener = sqlx::postgres::PgListener::connect_with(&self.outcomes)
-            .await
-            .map_err(store_error)?;
+        let mut listener =
+            sqlx::postgres::PgListener::connect_with(&self.outcomes).await.map_err(store_error)?;
         listener.listen("operations").await.map_err(store_error)?;
         Ok(listener)
     }
@@ -182,13 +172,11 @@ impl Store {
 
 fn connect_options(settings: &DatabaseSettings) -> StoreResult<PgConnectOptions> {
     let options: PgConnectOptions =
-        settings
-            .url
-            .expose_secret()
-            .parse()
-            .map_err(|_: sqlx::Error| {
-                StoreError::Migration("database.url is not a PostgreSQL URL".into())
-            })?;
+        settings.url.expose_secret().parse().map_err(|error: sqlx::Error| {
+            // What sqlx says of it may repeat the password.
+            drop(error);
+            StoreError::Migration("database.url is not a PostgreSQL URL".into())
+        })?;
     Ok(options.application_name("partner-gateway").options([
         ("statement_timeout", "10s"),
         ("lock_timeout", "5s"),
@@ -220,9 +208,8 @@ fn pool_options(max_connections: u32) -> PgPoolOptions {
 
 /// A primary that was turned into a standby still answers; its connections must go.
 async fn refuse_read_only(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let read_only: String = sqlx::query_scalar("show transaction_read_only")
-        .fetch_one(&mut *connection)
-        .await?;
+    let read_only: String =
+        sqlx::query_scalar("show transaction_read_only").fetch_one(&mut *connection).await?;
     if read_only == "on" {
         return Err(sqlx::Error::Protocol("the database is read-only".into()));
     }

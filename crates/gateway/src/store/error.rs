@@ -50,14 +50,15 @@ fn is_passing(code: &str) -> bool {
         )
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "sqlx::Error is non-exhaustive, and what is not known to pass is a failure"
+)]
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     match error {
         sqlx::Error::Database(ref database) => {
             if let Some(constraint) = database.constraint() {
-                return StoreError::Constraint {
-                    constraint: constraint.to_owned(),
-                    source: error,
-                };
+                return StoreError::Constraint { constraint: constraint.to_owned(), source: error };
             }
             if database.code().is_some_and(|code| is_passing(&code)) {
                 return StoreError::Unavailable(error);

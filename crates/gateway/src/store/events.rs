@@ -66,10 +66,7 @@ fn changes(before: Option<&Organization>, after: &Organization) -> (Option<Value
     let differs = |name: &String| old.get(name) != new.get(name);
     let names: Vec<String> = new.keys().filter(|name| differs(name)).cloned().collect();
     let pick = |from: &Map<String, Value>| {
-        names
-            .iter()
-            .filter_map(|n| from.get(n).map(|v| (n.clone(), v.clone())))
-            .collect()
+        names.iter().filter_map(|n| from.get(n).map(|v| (n.clone(), v.clone()))).collect()
     };
     (Some(mask(pick(&old))), mask(pick(&new)))
 }

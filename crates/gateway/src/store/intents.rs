@@ -267,7 +267,9 @@ async fn save_locally(
     if before == after {
         return Ok(());
     }
-    if let Some((event, context)) = &plan.local {
+    if let Some((event, context)) = &plan.local
+        && !after.is_same_but_for_observation(before)
+    {
         append_event(connection, event, context, Some(before), after).await?;
     }
     save_organization(connection, before, after).await?;
@@ -397,16 +399,7 @@ async fn first_attempt(
 ) -> StoreResult<Operation> {
     let is_create = accepted.kind == OperationKind::Create;
     let provider = accepted.provider.as_str();
-    match take(
-        connection,
-        accepted.id,
-        provider,
-        is_create,
-        options.lease,
-        options.budget,
-    )
-    .await?
-    {
+    match take(connection, accepted.id, provider, is_create, options.lease, options.budget).await? {
         Claimed::Taken(taken) => Ok(*taken),
         Claimed::MustWait => Ok(accepted),
     }

@@ -27,14 +27,8 @@ impl Store {
         .map_err(store_error)?
         .into_iter()
         .map(|row| {
-            let member = Member {
-                email: email(row.email)?,
-                role: role(row.role)?,
-            };
-            Ok(InvitedMember {
-                member,
-                invited_at: row.invited_at,
-            })
+            let member = Member { email: email(row.email)?, role: role(row.role)? };
+            Ok(InvitedMember { member, invited_at: row.invited_at })
         })
         .collect()
     }

@@ -211,6 +211,21 @@ impl Organization {
         self.status == OrgStatus::Active && self.locks.is_empty()
     }
 
+    /// Nothing differs but what a mere look at the provider changes: the time of observation, the
+    /// provider's own document, and our own numbering.
+    #[must_use]
+    pub fn is_same_but_for_observation(&self, other: &Self) -> bool {
+        let aligned = Self {
+            observed_at: other.observed_at,
+            provider_data: other.provider_data.clone(),
+            last_event: other.last_event,
+            version: other.version,
+            updated_at: other.updated_at,
+            ..self.clone()
+        };
+        &aligned == other
+    }
+
     /// The lock of this origin.
     #[must_use]
     pub fn lock_by(&self, origin: LockOrigin) -> Option<&Lock> {

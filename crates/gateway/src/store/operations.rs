@@ -60,13 +60,7 @@ impl Store {
         let total = if page.include_total {
             let mut count = QueryBuilder::new("select count(*) from operations where true");
             push_filter(&mut count, scope, filter);
-            Some(
-                count
-                    .build_query_scalar()
-                    .fetch_one(&self.pool)
-                    .await
-                    .map_err(store_error)?,
-            )
+            Some(count.build_query_scalar().fetch_one(&self.pool).await.map_err(store_error)?)
         } else {
             None
         };
@@ -74,28 +68,13 @@ impl Store {
         push_filter(&mut query, scope, filter);
         if let Some(after) = &page.after {
             query.push(" and (created_at, id) > (");
-            query
-                .push_bind(after.at)
-                .push(", ")
-                .push_bind(after.id)
-                .push(")");
+            query.push_bind(after.at).push(", ").push_bind(after.id).push(")");
         }
-        query
-            .push(" order by created_at, id limit ")
-            .push_bind(page.limit.saturating_add(1));
-        let rows: Vec<OperationRow> = query
-            .build_query_as()
-            .fetch_all(&self.pool)
-            .await
-            .map_err(store_error)?;
-        let items = rows
-            .into_iter()
-            .map(Operation::try_from)
-            .collect::<StoreResult<Vec<_>>>()?;
-        Ok(PageOf::cut(items, page, total, |op| PageAfter {
-            at: op.created_at,
-            id: op.id,
-        }))
+        query.push(" order by created_at, id limit ").push_bind(page.limit.saturating_add(1));
+        let rows: Vec<OperationRow> =
+            query.build_query_as().fetch_all(&self.pool).await.map_err(store_error)?;
+        let items = rows.into_iter().map(Operation::try_from).collect::<StoreResult<Vec<_>>>()?;
+        Ok(PageOf::cut(items, page, total, |op| PageAfter { at: op.created_at, id: op.id }))
     }
 
     /// The last operation of an organization of this kind.

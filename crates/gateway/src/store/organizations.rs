@@ -90,13 +90,7 @@ impl Store {
         let total = if page.include_total {
             let mut count = QueryBuilder::new("select count(*) from organizations where true");
             push_filter(&mut count, scope, filter);
-            Some(
-                count
-                    .build_query_scalar()
-                    .fetch_one(&self.pool)
-                    .await
-                    .map_err(store_error)?,
-            )
+            Some(count.build_query_scalar().fetch_one(&self.pool).await.map_err(store_error)?)
         } else {
             None
         };
@@ -108,29 +102,15 @@ impl Store {
         };
         if let Some(after) = &page.after {
             query.push(format_args!(" and (created_at, id) {comparison} ("));
-            query
-                .push_bind(after.at)
-                .push(", ")
-                .push_bind(after.id)
-                .push(")");
+            query.push_bind(after.at).push(", ").push_bind(after.id).push(")");
         }
-        query.push(format_args!(
-            " order by created_at {direction}, id {direction} limit "
-        ));
+        query.push(format_args!(" order by created_at {direction}, id {direction} limit "));
         query.push_bind(page.limit.saturating_add(1));
-        let rows: Vec<OrganizationRow> = query
-            .build_query_as()
-            .fetch_all(&self.pool)
-            .await
-            .map_err(store_error)?;
-        let items = rows
-            .into_iter()
-            .map(Organization::try_from)
-            .collect::<StoreResult<Vec<_>>>()?;
-        Ok(PageOf::cut(items, page, total, |org| PageAfter {
-            at: org.created_at,
-            id: org.id,
-        }))
+        let rows: Vec<OrganizationRow> =
+            query.build_query_as().fetch_all(&self.pool).await.map_err(store_error)?;
+        let items =
+            rows.into_iter().map(Organization::try_from).collect::<StoreResult<Vec<_>>>()?;
+        Ok(PageOf::cut(items, page, total, |org| PageAfter { at: org.created_at, id: org.id }))
     }
 
     /// All of a customer's organizations, but for creates that were refused.
@@ -146,11 +126,8 @@ impl Store {
         query.push_bind(customer_id).push(" and status <> 'failed'");
         push_tenant(&mut query, scope);
         query.push(" order by created_at, id");
-        let rows: Vec<OrganizationRow> = query
-            .build_query_as()
-            .fetch_all(&self.pool)
-            .await
-            .map_err(store_error)?;
+        let rows: Vec<OrganizationRow> =
+            query.build_query_as().fetch_all(&self.pool).await.map_err(store_error)?;
         rows.into_iter().map(Organization::try_from).collect()
     }
 
@@ -204,26 +181,16 @@ fn push_filter(
         query.push(" and usable = ").push_bind(usable);
     }
     if let Some(email) = &filter.email {
-        query
-            .push(" and lower(owner_email) = lower(")
-            .push_bind(email.clone())
-            .push(")");
+        query.push(" and lower(owner_email) = lower(").push_bind(email.clone()).push(")");
     }
     if let Some(origin) = &filter.locked_by {
-        query
-            .push(" and locks @> ")
-            .push_bind(serde_json::json!([{ "origin": origin }]));
+        query.push(" and locks @> ").push_bind(serde_json::json!([{ "origin": origin }]));
     }
     if let Some((key, value)) = &filter.label {
-        query
-            .push(" and labels @> ")
-            .push_bind(serde_json::json!({ (key.as_str()): value }));
+        query.push(" and labels @> ").push_bind(serde_json::json!({ (key.as_str()): value }));
     }
     if let Some(prefix) = &filter.name_prefix {
-        query
-            .push(" and lower(name) like lower(")
-            .push_bind(like_prefix(prefix))
-            .push(")");
+        query.push(" and lower(name) like lower(").push_bind(like_prefix(prefix)).push(")");
     }
     if let Some(since) = filter.updated_since {
         query.push(" and updated_at >= ").push_bind(since);

@@ -123,29 +123,15 @@ impl Store {
         (outcome.change)(&mut after);
         if let Some(event) = outcome.event {
             let context = EventContext {
-                actor: outcome
-                    .actor
-                    .as_ref()
-                    .map_or(&operation.actor, |a| &a.0)
-                    .clone(),
-                request_id: outcome
-                    .actor
-                    .as_ref()
-                    .map_or(&operation.request_id, |a| &a.1)
-                    .clone(),
+                actor: outcome.actor.as_ref().map_or(&operation.actor, |a| &a.0).clone(),
+                request_id: outcome.actor.as_ref().map_or(&operation.request_id, |a| &a.1).clone(),
                 provider_request_id: outcome.provider_request_id.clone(),
                 operation_id: Some(operation.id),
             };
             append_event(&mut tx, event, &context, Some(&before), &mut after).await?;
             if after.is_usable() && !before.is_usable() {
-                append_event(
-                    &mut tx,
-                    "organization.usable",
-                    &context,
-                    Some(&before),
-                    &mut after,
-                )
-                .await?;
+                append_event(&mut tx, "organization.usable", &context, Some(&before), &mut after)
+                    .await?;
             }
         }
         save_organization(&mut tx, &before, &mut after).await?;
@@ -185,21 +171,12 @@ async fn move_on(
     let (error, wait, give_back, settle_until, absent_since) = match next {
         NextState::Succeeded | NextState::Quarantined => (None, None, false, None, None),
         NextState::Rejected { error } => (Some(error), None, false, None, None),
-        NextState::Accepted {
-            after,
-            give_back_send,
-        } => (None, Some(*after), *give_back_send, None, None),
-        NextState::Unknown {
-            settle_until,
-            look_after,
-            absent_since,
-        } => (
-            None,
-            Some(*look_after),
-            false,
-            Some(*settle_until),
-            *absent_since,
-        ),
+        NextState::Accepted { after, give_back_send } => {
+            (None, Some(*after), *give_back_send, None, None)
+        }
+        NextState::Unknown { settle_until, look_after, absent_since } => {
+            (None, Some(*look_after), false, Some(*settle_until), *absent_since)
+        }
     };
     let state = next.state();
     sqlx::query_as!(
@@ -271,13 +248,7 @@ pub(super) async fn save_organization(
     before: &Organization,
     after: &mut Organization,
 ) -> StoreResult<()> {
-    let unchanged = Organization {
-        observed_at: before.observed_at,
-        provider_data: before.provider_data.clone(),
-        last_event: before.last_event,
-        ..after.clone()
-    };
-    if &unchanged != before {
+    if !after.is_same_but_for_observation(before) {
         after.version = before.version + 1;
     }
     let raised = after.version != before.version;
@@ -339,13 +310,10 @@ async fn release_claims(connection: &mut PgConnection, org: &Organization) -> St
 }
 
 async fn notify(connection: &mut PgConnection, operation_id: Uuid) -> StoreResult<()> {
-    sqlx::query!(
-        "select pg_notify('operations', $1) as sent",
-        operation_id.to_string()
-    )
-    .fetch_one(connection)
-    .await
-    .map_err(store_error)?;
+    sqlx::query!("select pg_notify('operations', $1) as sent", operation_id.to_string())
+        .fetch_one(connection)
+        .await
+        .map_err(store_error)?;
     Ok(())
 }
 

@@ -46,10 +46,6 @@ impl<T> PageOf<T> {
         let more = items.len() > limit;
         items.truncate(limit);
         let next = if more { items.last().map(key) } else { None };
-        Self {
-            items,
-            next,
-            total_count,
-        }
+        Self { items, next, total_count }
     }
 }

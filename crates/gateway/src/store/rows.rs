@@ -172,6 +172,5 @@ impl TryFrom<OperationRow> for Operation {
 
 /// A member's role in the database.
 pub(super) fn role(text: Option<String>) -> Result<Option<Role>, StoreError> {
-    text.map(|text| from_json(Value::String(text), "a role"))
-        .transpose()
+    text.map(|text| from_json(Value::String(text), "a role")).transpose()
 }

@@ -30,10 +30,7 @@ pub(super) fn install(
         .with_location(false)
         .with_threads(false)
         .with_filter(filter_fn(may_be_traced));
-    let installed = tracing_subscriber::registry()
-        .with(lines)
-        .with(spans)
-        .try_init();
+    let installed = tracing_subscriber::registry().with(lines).with(spans).try_init();
     if let Err(error) = installed {
         tracing::debug!(%error, "the log was set up already");
     }
@@ -46,11 +43,7 @@ where
 {
     let lines = fmt::layer().with_writer(std::io::stderr);
     match format {
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
-            .boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
     }
 }
@@ -70,11 +63,6 @@ pub(super) fn may_be_traced(metadata: &Metadata<'_>) -> bool {
 fn is_ours(target: &str) -> bool {
     let crate_of = |path: &'static str| path.split("::").next().unwrap_or(path);
     let name = target.split("::").next().unwrap_or(target);
-    let known = [
-        "partner_core",
-        "embedded_postgres",
-        "sandbox",
-        crate_of(module_path!()),
-    ];
+    let known = ["partner_core", "embedded_postgres", "sandbox", crate_of(module_path!())];
     known.contains(&name) || name.starts_with("provider_")
 }

@@ -49,9 +49,8 @@ pub const BUILD_INFO: &str = "gateway_build_info";
 
 /// Upper bounds in seconds: a local answer takes milliseconds, a provider's create one or two
 /// seconds, and 20 s is where an attempt ends.
-const BUCKETS: [f64; 13] = [
-    0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0,
-];
+const BUCKETS: [f64; 13] =
+    [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0];
 
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -103,11 +102,7 @@ fn describe_all() {
     describe_gauge!(HTTP_IN_FLIGHT, "Requests being worked on.");
     describe_counter!(AUTH_REFUSALS, "Tokens refused.");
     describe_counter!(PROVIDER_ATTEMPTS, "Attempts at a provider.");
-    describe_histogram!(
-        PROVIDER_ATTEMPT_DURATION,
-        Unit::Seconds,
-        "Time that an attempt took."
-    );
+    describe_histogram!(PROVIDER_ATTEMPT_DURATION, Unit::Seconds, "Time that an attempt took.");
     describe_gauge!(PROVIDER_CIRCUIT, "0 closed, 1 half open, 2 open.");
     describe_gauge!(OPERATIONS, "Operations that have not ended, by state.");
     describe_gauge!(
@@ -116,19 +111,10 @@ fn describe_all() {
         "Age of the oldest operation of unknown outcome."
     );
     describe_gauge!(OPERATIONS_QUARANTINED, "Operations that wait for a person.");
-    describe_counter!(
-        FENCED_WRITES,
-        "Writes refused because their worker had lost its lease."
-    );
-    describe_counter!(
-        DUPLICATE_UPSTREAM,
-        "Second organizations of one customer. Must stay 0."
-    );
+    describe_counter!(FENCED_WRITES, "Writes refused because their worker had lost its lease.");
+    describe_counter!(DUPLICATE_UPSTREAM, "Second organizations of one customer. Must stay 0.");
     describe_counter!(READBACKS, "Read-backs after an unknown outcome, by result.");
     describe_gauge!(DB_CONNECTIONS, "Connections of a pool, by state.");
-    describe_gauge!(
-        DB_MAX_CONNECTIONS,
-        "The most connections that a pool may have."
-    );
+    describe_gauge!(DB_MAX_CONNECTIONS, "The most connections that a pool may have.");
     describe_gauge!(BUILD_INFO, "The running version.");
 }

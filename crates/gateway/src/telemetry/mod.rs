@@ -49,22 +49,14 @@ pub enum TelemetryError {
 pub fn init(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
     if tracing::dispatcher::has_been_set() {
         let metrics = metrics::install(None)?;
-        return Ok(Telemetry {
-            metrics,
-            traces: None,
-            meters: None,
-        });
+        return Ok(Telemetry { metrics, traces: None, meters: None });
     }
     let endpoint = config.otlp_endpoint.as_deref();
     let traces = traces::provider(endpoint)?;
     let meters = endpoint.map(otlp_metrics::provider).transpose()?;
     let metrics = metrics::install(meters.as_ref())?;
     logs::install(config, &traces)?;
-    Ok(Telemetry {
-        metrics,
-        traces: Some(traces),
-        meters,
-    })
+    Ok(Telemetry { metrics, traces: Some(traces), meters })
 }
 
 impl Telemetry {
@@ -99,10 +91,7 @@ const SERVICE: &str = "partner-gateway";
 fn resource() -> opentelemetry_sdk::Resource {
     opentelemetry_sdk::Resource::builder()
         .with_service_name(SERVICE)
-        .with_attribute(opentelemetry::KeyValue::new(
-            "service.version",
-            env!("CARGO_PKG_VERSION"),
-        ))
+        .with_attribute(opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .build()
 }
 

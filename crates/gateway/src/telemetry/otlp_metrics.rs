@@ -52,19 +52,11 @@ impl Doubled {
         bounds: &[f64],
     ) -> Self {
         let meter = meters.meter(super::SERVICE);
-        Self {
-            prometheus,
-            meter,
-            bounds: bounds.to_vec(),
-            instruments: Mutex::default(),
-        }
+        Self { prometheus, meter, bounds: bounds.to_vec(), instruments: Mutex::default() }
     }
 
     fn with_instruments<T>(&self, f: impl FnOnce(&mut Instruments) -> T) -> T {
-        f(&mut self
-            .instruments
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.instruments.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -91,11 +83,7 @@ impl Recorder for Doubled {
         let name = key.name().to_owned();
         let instrument = self.with_instruments(|known| {
             let make = || self.meter.u64_counter(name.clone()).build();
-            known
-                .counters
-                .entry(name.clone())
-                .or_insert_with(make)
-                .clone()
+            known.counters.entry(name.clone()).or_insert_with(make).clone()
         });
         Counter::from_arc(Arc::new(DoubledCounter {
             prometheus: self.prometheus.register_counter(key, metadata),
@@ -109,15 +97,8 @@ impl Recorder for Doubled {
         let name = key.name().to_owned();
         let (instrument, value) = self.with_instruments(|known| {
             let make = || self.meter.f64_gauge(name.clone()).build();
-            let instrument = known
-                .gauges
-                .entry(name.clone())
-                .or_insert_with(make)
-                .clone();
-            (
-                instrument,
-                Arc::clone(known.gauge_values.entry(key.clone()).or_default()),
-            )
+            let instrument = known.gauges.entry(name.clone()).or_insert_with(make).clone();
+            (instrument, Arc::clone(known.gauge_values.entry(key.clone()).or_default()))
         });
         Gauge::from_arc(Arc::new(DoubledGauge {
             prometheus: self.prometheus.register_gauge(key, metadata),
@@ -131,17 +112,8 @@ impl Recorder for Doubled {
         let name = key.name().to_owned();
         let instrument = self.with_instruments(|known| {
             let bounds = self.bounds.clone();
-            let make = || {
-                self.meter
-                    .f64_histogram(name.clone())
-                    .with_boundaries(bounds)
-                    .build()
-            };
-            known
-                .histograms
-                .entry(name.clone())
-                .or_insert_with(make)
-                .clone()
+            let make = || self.meter.f64_histogram(name.clone()).with_boundaries(bounds).build();
+            known.histograms.entry(name.clone()).or_insert_with(make).clone()
         });
         Histogram::from_arc(Arc::new(DoubledHistogram {
             prometheus: self.prometheus.register_histogram(key, metadata),
@@ -167,8 +139,7 @@ impl CounterFn for DoubledCounter {
     fn absolute(&self, value: u64) {
         self.prometheus.absolute(value);
         let before = self.highest.fetch_max(value, Ordering::Relaxed);
-        self.instrument
-            .add(value.saturating_sub(before), &self.attributes);
+        self.instrument.add(value.saturating_sub(before), &self.attributes);
     }
 }
 
@@ -183,12 +154,9 @@ struct DoubledGauge {
 impl DoubledGauge {
     fn change(&self, change: impl Fn(f64) -> f64) {
         let changed = |bits| Some(change(f64::from_bits(bits)).to_bits());
-        let before = self
-            .value
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
+        let before = self.value.fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
         if let Ok(bits) = before {
-            self.instrument
-                .record(change(f64::from_bits(bits)), &self.attributes);
+            self.instrument.record(change(f64::from_bits(bits)), &self.attributes);
         }
     }
 }

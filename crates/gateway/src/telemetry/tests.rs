@@ -34,11 +34,7 @@ fn a_process_may_set_up_again_and_keeps_its_metrics() {
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
         }
-        let version = concat!(
-            "gateway_build_info{version=\"",
-            env!("CARGO_PKG_VERSION"),
-            "\"} 1"
-        );
+        let version = concat!("gateway_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1");
         assert!(page.contains(version), "{page}");
     }
 }
@@ -64,14 +60,8 @@ fn a_trace_is_continued_and_passed_on() {
         let span = tracing::info_span!("request");
         set_remote_parent(&span, Some(&sent), None);
         let passed_on = span.in_scope(current_traceparent).unwrap();
-        assert!(
-            passed_on.starts_with(&format!("00-{trace}-")),
-            "{passed_on}"
-        );
-        assert_ne!(
-            passed_on, sent,
-            "the provider's parent is our span, not our caller's"
-        );
+        assert!(passed_on.starts_with(&format!("00-{trace}-")), "{passed_on}");
+        assert_ne!(passed_on, sent, "the provider's parent is our span, not our caller's");
         let fresh = tracing::info_span!("request");
         set_remote_parent(&fresh, Some("nonsense"), Some("nonsense"));
         let own = fresh.in_scope(current_traceparent).unwrap();
@@ -103,22 +93,10 @@ fn passes(filter: fn(&tracing::Metadata<'_>) -> bool, emit: impl FnOnce()) -> bo
 #[test]
 fn the_wire_is_never_logged() {
     let logged = logs::may_be_logged;
-    assert!(!passes(
-        logged,
-        || tracing::trace!(target: "hyper::proto", "bytes")
-    ));
-    assert!(!passes(
-        logged,
-        || tracing::trace!(target: "provider", "bytes")
-    ));
-    assert!(passes(
-        logged,
-        || tracing::debug!(target: "hyper::proto", "connected")
-    ));
-    assert!(passes(
-        logged,
-        || tracing::trace!(target: "provider_http", "attempt")
-    ));
+    assert!(!passes(logged, || tracing::trace!(target: "hyper::proto", "bytes")));
+    assert!(!passes(logged, || tracing::trace!(target: "provider", "bytes")));
+    assert!(passes(logged, || tracing::debug!(target: "hyper::proto", "connected")));
+    assert!(passes(logged, || tracing::trace!(target: "provider_http", "attempt")));
     assert!(passes(logged, || tracing::trace!("ours")));
 }
 
@@ -127,10 +105,7 @@ fn only_our_own_doings_are_traced() {
     let traced = logs::may_be_traced;
     assert!(passes(traced, || tracing::info!("ours")));
     assert!(!passes(traced, || tracing::debug!("ours")));
-    assert!(!passes(
-        traced,
-        || tracing::error!(target: "hyper::proto", "theirs")
-    ));
+    assert!(!passes(traced, || tracing::error!(target: "hyper::proto", "theirs")));
 }
 
 /// One request as a collector gets it: its path and its body.
@@ -151,17 +126,13 @@ fn received(listener: &TcpListener) -> (String, Vec<u8>) {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    reader
-        .get_mut()
-        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-        .unwrap();
+    reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
     let path = head.split_whitespace().nth(1).unwrap().to_owned();
     (path, body)
 }
 
 fn holds(body: &[u8], text: &str) -> bool {
-    body.windows(text.len())
-        .any(|window| window == text.as_bytes())
+    body.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 #[tokio::test]
@@ -188,31 +159,16 @@ async fn a_collector_gets_traces_and_metrics_before_the_end() {
         histogram!("test_histogram").record(0.5);
     });
     let metrics = metrics::install(None).unwrap();
-    Telemetry {
-        metrics,
-        traces: Some(traces),
-        meters: Some(meters),
-    }
-    .shutdown()
-    .await;
+    Telemetry { metrics, traces: Some(traces), meters: Some(meters) }.shutdown().await;
 
     let [(traces_path, spans), (metrics_path, points)] = collector.join().unwrap();
     assert_eq!(traces_path, "/v1/traces");
     assert!(holds(&spans, "a-span-of-ours") && holds(&spans, "partner-gateway"));
     assert_eq!(metrics_path, "/v1/metrics");
-    for text in [
-        "test_counter",
-        "a-label",
-        "test_gauge",
-        "test_histogram",
-        "partner-gateway",
-    ] {
+    for text in ["test_counter", "a-label", "test_gauge", "test_histogram", "partner-gateway"] {
         assert!(holds(&points, text), "{text}");
     }
     let eight = 8f64.to_le_bytes();
-    assert!(
-        points.windows(8).any(|window| window == eight),
-        "the gauge's last value"
-    );
+    assert!(points.windows(8).any(|window| window == eight), "the gauge's last value");
     assert!(page.render().contains("test_gauge 8"));
 }

@@ -71,9 +71,7 @@ fn at(seconds: i64) -> DateTime<Utc> {
 
 /// What becomes of a token of this `kid`.
 async fn outcome(keys: &Jwks, id: &str, seconds: i64) -> Result<(), AuthError> {
-    keys.key_for(Some(id), "EdDSA", at(seconds))
-        .await
-        .map(|_key| ())
+    keys.key_for(Some(id), "EdDSA", at(seconds)).await.map(|_key| ())
 }
 
 #[tokio::test]
@@ -94,36 +92,21 @@ async fn an_unknown_kid_fetches_again_but_not_within_the_cooldown() {
     let (keys, source) = scripted([set(&[ed25519("a")]), set(&[ed25519("b")])], 9);
     assert_eq!(outcome(&keys, "a", 0).await, Ok(()));
     for second in [1, 10, 29] {
-        assert_eq!(
-            outcome(&keys, "b", second).await,
-            Err(AuthError::UnknownKey)
-        );
+        assert_eq!(outcome(&keys, "b", second).await, Err(AuthError::UnknownKey));
     }
     assert_eq!(fetches(&source), 1);
     assert_eq!(outcome(&keys, "b", 30).await, Ok(()));
-    assert_eq!(
-        outcome(&keys, "a", 31).await,
-        Err(AuthError::UnknownKey),
-        "revoked"
-    );
+    assert_eq!(outcome(&keys, "a", 31).await, Err(AuthError::UnknownKey), "revoked");
     assert_eq!(fetches(&source), 2);
 }
 
 #[tokio::test]
 async fn the_last_good_set_outlives_failures() {
-    let answers = [
-        set(&[ed25519("a")]),
-        failure(),
-        Ok(b"<html>".to_vec()),
-        set(&[]),
-    ];
+    let answers = [set(&[ed25519("a")]), failure(), Ok(b"<html>".to_vec()), set(&[])];
     let (keys, source) = scripted(answers, 9);
     assert_eq!(outcome(&keys, "a", 0).await, Ok(()));
     for second in [40, 80, 120] {
-        assert_eq!(
-            outcome(&keys, "b", second).await,
-            Err(AuthError::UnknownKey)
-        );
+        assert_eq!(outcome(&keys, "b", second).await, Err(AuthError::UnknownKey));
         assert_eq!(outcome(&keys, "a", second).await, Ok(()));
     }
     assert_eq!(fetches(&source), 4);
@@ -133,15 +116,9 @@ async fn the_last_good_set_outlives_failures() {
 async fn without_any_keys_the_caller_is_not_to_blame() {
     let (keys, source) = scripted([failure(), failure(), set(&[ed25519("a")])], 9);
     assert_eq!(keys.prepare(at(0)).await, Err(AuthError::KeysUnavailable));
-    assert_eq!(
-        outcome(&keys, "a", 1).await,
-        Err(AuthError::KeysUnavailable)
-    );
+    assert_eq!(outcome(&keys, "a", 1).await, Err(AuthError::KeysUnavailable));
     assert_eq!(fetches(&source), 1, "a failed fetch has its cooldown too");
-    assert_eq!(
-        outcome(&keys, "a", 5).await,
-        Err(AuthError::KeysUnavailable)
-    );
+    assert_eq!(outcome(&keys, "a", 5).await, Err(AuthError::KeysUnavailable));
     assert_eq!(outcome(&keys, "a", 10).await, Ok(()));
 }
 
@@ -150,11 +127,7 @@ async fn an_old_set_is_fetched_again_beside_the_request() {
     let (keys, source) = scripted([set(&[ed25519("a")]), set(&[ed25519("b")])], 9);
     assert_eq!(outcome(&keys, "a", 0).await, Ok(()));
     assert_eq!(outcome(&keys, "a", 299).await, Ok(()));
-    assert_eq!(
-        outcome(&keys, "a", 300).await,
-        Ok(()),
-        "the request does not wait"
-    );
+    assert_eq!(outcome(&keys, "a", 300).await, Ok(()), "the request does not wait");
     keys.tasks.close();
     keys.tasks.wait().await;
     assert_eq!(fetches(&source), 2);
@@ -168,21 +141,14 @@ async fn a_very_old_set_is_not_used_before_a_new_one_was_asked_for() {
     assert_eq!(outcome(&keys, "a", 3600).await, Err(AuthError::UnknownKey));
     let (keys, _source) = scripted([set(&[ed25519("a")]), failure()], 9);
     assert_eq!(outcome(&keys, "a", 0).await, Ok(()));
-    assert_eq!(
-        outcome(&keys, "a", 3600).await,
-        Ok(()),
-        "the last good set stays"
-    );
+    assert_eq!(outcome(&keys, "a", 3600).await, Ok(()), "the last good set stays");
 }
 
 #[tokio::test]
 async fn a_caller_who_hangs_up_does_not_stop_the_fetch() {
     let (keys, source) = scripted([set(&[ed25519("a")])], 0);
     let caller = outcome(&keys, "a", 0);
-    assert!(
-        futures::FutureExt::now_or_never(caller).is_none(),
-        "it waits and is dropped"
-    );
+    assert!(futures::FutureExt::now_or_never(caller).is_none(), "it waits and is dropped");
     source.open.add_permits(1);
     keys.tasks.close();
     keys.tasks.wait().await;
@@ -211,17 +177,11 @@ async fn keys_for_other_purposes_are_passed_over() {
     assert_eq!(outcome(&keys, "good", 0).await, Ok(()));
     for id in ["oct", "p384", "other", "enc", "signs", "alg"] {
         for algorithm in ["EdDSA", "ES256", "RS256"] {
-            let found = keys
-                .key_for(Some(id), algorithm, at(0))
-                .await
-                .map(|_key| ());
+            let found = keys.key_for(Some(id), algorithm, at(0)).await.map(|_key| ());
             assert_eq!(found, Err(AuthError::UnknownKey), "{id} {algorithm}");
         }
     }
-    let shared = keys
-        .key_for(Some("oct"), "HS256", at(0))
-        .await
-        .map(|_key| ());
+    let shared = keys.key_for(Some("oct"), "HS256", at(0)).await.map(|_key| ());
     assert_eq!(shared, Err(AuthError::Algorithm));
 }
 

@@ -21,23 +21,13 @@ fn now() -> DateTime<Utc> {
 
 /// The configuration with this public key, or with the shared secret where there is none.
 fn config(public_pem: Option<&str>) -> AuthConfig {
-    let key = if public_pem.is_some() {
-        "public_key"
-    } else {
-        "hmac_secret"
-    };
+    let key = if public_pem.is_some() { "public_key" } else { "hmac_secret" };
     let base = format!(
         "[auth]\nissuer = \"https://id.example.test\"\n{key} = {{ env = \"TOKEN_KEY\" }}\n"
     );
-    let environment: Environment = [("TOKEN_KEY", public_pem.unwrap_or(SECRET))]
-        .into_iter()
-        .collect();
-    AuthConfig::from_sources(&Sources {
-        base,
-        environment,
-        ..Sources::default()
-    })
-    .unwrap()
+    let environment: Environment =
+        [("TOKEN_KEY", public_pem.unwrap_or(SECRET))].into_iter().collect();
+    AuthConfig::from_sources(&Sources { base, environment, ..Sources::default() }).unwrap()
 }
 
 fn verifier(config: &AuthConfig) -> Verifier {
@@ -124,9 +114,7 @@ async fn what_may_differ_in_a_good_token() {
     ] {
         assert!(verify_claims(&claims).await.is_ok(), "{claims}");
     }
-    let caller = verify_claims(&claims_with("scope", Value::Null))
-        .await
-        .unwrap();
+    let caller = verify_claims(&claims_with("scope", Value::Null)).await.unwrap();
     assert_eq!(caller.scopes.iter().count(), 0);
     for header in [
         json!({ "alg": "HS256" }),
@@ -141,44 +129,20 @@ async fn what_may_differ_in_a_good_token() {
 
 #[tokio::test]
 async fn the_header_does_not_choose_the_kind_of_signature() {
-    for name in [
-        "none", "None", "nOnE", "", "HS384", "HS512", "RS256", "ES256", "EdDSA", "hs256",
-    ] {
+    for name in ["none", "None", "nOnE", "", "HS384", "HS512", "RS256", "ES256", "EdDSA", "hs256"] {
         let outcome = verify_header(&json!({ "alg": name })).await;
         assert_eq!(outcome, Err(AuthError::Algorithm), "{name}");
     }
-    let unsigned = format!(
-        "{}.{}.",
-        encoded(&json!({ "alg": "none" })),
-        encoded(&good_claims())
-    );
-    assert_eq!(
-        verify(&unsigned).await,
-        Err(AuthError::Malformed("not three parts"))
-    );
-    for header in [
-        json!({}),
-        json!({ "alg": null }),
-        json!({ "alg": ["HS256"] }),
-        json!([]),
-    ] {
-        assert_eq!(
-            verify_header(&header).await,
-            Err(AuthError::Malformed("header")),
-            "{header}"
-        );
+    let unsigned = format!("{}.{}.", encoded(&json!({ "alg": "none" })), encoded(&good_claims()));
+    assert_eq!(verify(&unsigned).await, Err(AuthError::Malformed("not three parts")));
+    for header in [json!({}), json!({ "alg": null }), json!({ "alg": ["HS256"] }), json!([])] {
+        assert_eq!(verify_header(&header).await, Err(AuthError::Malformed("header")), "{header}");
     }
 }
 
 #[tokio::test]
 async fn what_must_be_understood_is_refused() {
-    for crit in [
-        json!(["exp"]),
-        json!(["b64"]),
-        json!([]),
-        json!(null),
-        json!("exp"),
-    ] {
+    for crit in [json!(["exp"]), json!(["b64"]), json!([]), json!(null), json!("exp")] {
         let outcome = verify_header(&json!({ "alg": "HS256", "crit": crit })).await;
         assert_eq!(outcome, Err(AuthError::Header("crit")), "{crit}");
     }
@@ -195,22 +159,14 @@ async fn each_claim_is_held_to_its_rule() {
         ("iss", Value::Null, MissingClaim(Claim::Issuer)),
         ("iss", json!("https://evil.acme.test"), AuthError::Issuer),
         ("iss", json!("https://id.example.test/"), AuthError::Issuer),
-        (
-            "iss",
-            json!(["https://id.example.test"]),
-            InvalidClaim(Claim::Issuer),
-        ),
+        ("iss", json!(["https://id.example.test"]), InvalidClaim(Claim::Issuer)),
         ("aud", Value::Null, MissingClaim(Claim::Audience)),
         ("aud", json!("other"), AuthError::Audience),
         ("aud", json!([]), AuthError::Audience),
         ("aud", json!(["other"]), AuthError::Audience),
         ("aud", json!({ "partner-gateway": 1 }), AuthError::Audience),
         ("exp", Value::Null, MissingClaim(Claim::Expiry)),
-        (
-            "exp",
-            json!((NOW + 60).to_string()),
-            InvalidClaim(Claim::Expiry),
-        ),
+        ("exp", json!((NOW + 60).to_string()), InvalidClaim(Claim::Expiry)),
         ("exp", json!(true), InvalidClaim(Claim::Expiry)),
         ("exp", json!(-1), InvalidClaim(Claim::Expiry)),
         ("exp", json!(1e300), InvalidClaim(Claim::Expiry)),
@@ -240,9 +196,7 @@ async fn each_claim_is_held_to_its_rule() {
 async fn what_was_changed_after_signing_is_refused() {
     let token = by_secret(&hs256(), &good_claims());
     let parts: Vec<_> = token.split('.').collect();
-    let [header, claims, signature] = parts[..] else {
-        panic!("not three parts")
-    };
+    let [header, claims, signature] = parts[..] else { panic!("not three parts") };
     let admin = encoded(&claims_with("scope", json!("admin")));
     let padded = encoded(&json!({ "alg": "HS256", "typ": "JWT", "kid": "x" }));
     for changed in [
@@ -253,11 +207,7 @@ async fn what_was_changed_after_signing_is_refused() {
         format!("{header}.{claims}.{signature}="),
         format!("{header}.{claims}.{signature}{signature}"),
     ] {
-        assert_eq!(
-            verify(&changed).await,
-            Err(AuthError::Signature),
-            "{changed}"
-        );
+        assert_eq!(verify(&changed).await, Err(AuthError::Signature), "{changed}");
     }
     let other = EncodingKey::from_secret(b"another-secret-of-32-bytes-or-more");
     let token = signed(&hs256(), &good_claims(), &other, Algorithm::HS256);
@@ -275,23 +225,10 @@ async fn what_is_not_a_token_is_refused() {
         (format!("{good}.{good}"), "not three parts"),
         ("a.b.c.d.e".to_owned(), "not three parts"),
         (format!("!!!.{}.AA", encoded(&good_claims())), "header"),
-        (
-            format!("{}.e30.AA", URL_SAFE_NO_PAD.encode("{\"alg\":")),
-            "header",
-        ),
-        (
-            format!(
-                "{}.e30.AA",
-                URL_SAFE_NO_PAD.encode(r#"{"alg":"none","alg":"HS256"}"#)
-            ),
-            "header",
-        ),
+        (format!("{}.e30.AA", URL_SAFE_NO_PAD.encode("{\"alg\":")), "header"),
+        (format!("{}.e30.AA", URL_SAFE_NO_PAD.encode(r#"{"alg":"none","alg":"HS256"}"#)), "header"),
     ] {
-        assert_eq!(
-            verify(&token).await,
-            Err(AuthError::Malformed(part)),
-            "{token}"
-        );
+        assert_eq!(verify(&token).await, Err(AuthError::Malformed(part)), "{token}");
     }
     let list = by_secret(&hs256(), &json!([1]));
     assert_eq!(verify(&list).await, Err(AuthError::Malformed("claims")));
@@ -325,25 +262,16 @@ async fn a_minted_token_is_good_until_its_end() {
     let header = format!("bearer {}", token.expose_secret());
     let verifier = verifier(&config);
     let at = |seconds| DateTime::from_timestamp(NOW + seconds, 0).unwrap();
-    let caller = verifier
-        .authenticate_at(Some(header.as_bytes()), at(629))
-        .await
-        .unwrap();
+    let caller = verifier.authenticate_at(Some(header.as_bytes()), at(629)).await.unwrap();
     assert!(caller.is_admin());
     assert_eq!(caller.actor, "ops");
-    let outcome = verifier
-        .authenticate_at(Some(header.as_bytes()), at(630))
-        .await;
+    let outcome = verifier.authenticate_at(Some(header.as_bytes()), at(630)).await;
     assert_eq!(outcome, Err(AuthError::Expired));
 }
 
 #[test]
 fn the_caller_reads_nothing_about_our_keys() {
-    for error in [
-        AuthError::Signature,
-        AuthError::UnknownKey,
-        AuthError::Issuer,
-    ] {
+    for error in [AuthError::Signature, AuthError::UnknownKey, AuthError::Issuer] {
         assert_eq!(error.detail(), "the token is not valid");
         assert_eq!(error.challenge(), "Bearer error=\"invalid_token\"");
     }

@@ -32,13 +32,8 @@ fn every_kind_of_value_can_come_from_the_environment() {
     assert!(config.database.migrate_on_start);
     assert!(matches!(config.database.url, DatabaseUrl::Embedded));
     assert_eq!(config.auth.tenant_claim, "42");
-    let AuthKey::Jwks { algorithms, .. } = config.auth.key else {
-        panic!("not a key set")
-    };
-    assert_eq!(
-        algorithms,
-        [SigningAlgorithm::Es256, SigningAlgorithm::EdDsa]
-    );
+    let AuthKey::Jwks { algorithms, .. } = config.auth.key else { panic!("not a key set") };
+    assert_eq!(algorithms, [SigningAlgorithm::Es256, SigningAlgorithm::EdDsa]);
 }
 
 #[test]
@@ -57,10 +52,7 @@ fn names_of_others_are_left_alone() {
 #[test]
 fn a_misspelt_variable_is_refused_by_its_key() {
     let all = faults(LEAST, &[("GATEWAY_SERVER__LISTN", "0.0.0.0:9")]);
-    assert!(
-        all[0].starts_with("server.listn: unknown key; known here: "),
-        "{all:?}"
-    );
+    assert!(all[0].starts_with("server.listn: unknown key; known here: "), "{all:?}");
 }
 
 #[test]
@@ -80,9 +72,7 @@ fn a_reference_in_a_later_layer_replaces_the_earlier_one_whole() {
     let from_variable = sources(LEAST, &[("GATEWAY_AUTH__HMAC_SECRET__FILE", &path)]);
     for sources in [from_file, from_variable] {
         let config = Config::from_sources(&sources).unwrap();
-        let AuthKey::Hmac(secret) = config.auth.key else {
-            panic!("not a shared secret")
-        };
+        let AuthKey::Hmac(secret) = config.auth.key else { panic!("not a shared secret") };
         assert_eq!(secret.expose_secret(), "another-secret-of-32-bytes-or-more");
     }
 }

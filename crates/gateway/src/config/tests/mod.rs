@@ -77,10 +77,7 @@ otlp_endpoint = "http://127.0.0.1:4318/"
 "#;
 
 const VARIABLES: [(&str, &str); 5] = [
-    (
-        "DATABASE_URL",
-        "postgres://gateway:hunter2-canary@db.acme.test/gateway",
-    ),
+    ("DATABASE_URL", "postgres://gateway:hunter2-canary@db.acme.test/gateway"),
     ("SCW_SECRET_KEY", "scw-canary"),
     ("ARCHERA_API_KEY", "archera-canary"),
     ("TOKEN_SECRET", "0123456789abcdef0123456789abcdef"),
@@ -96,12 +93,7 @@ hmac_secret = { env = "TOKEN_SECRET" }
 
 fn sources(base: &str, more: &[(&str, &str)]) -> Sources {
     let environment = VARIABLES.iter().chain(more).copied().collect();
-    Sources {
-        base: base.to_owned(),
-        files: Vec::new(),
-        environment,
-        is_root: false,
-    }
+    Sources { base: base.to_owned(), files: Vec::new(), environment, is_root: false }
 }
 
 fn load(base: &str) -> Config {

@@ -41,10 +41,7 @@ fn all_faults_are_told_at_once_each_by_its_key() {
         "limits.burst: -1 is not between 1 and 1000000",
         "operations.lease: `soon` is not a duration",
     ] {
-        assert!(
-            all.iter().any(|fault| fault.starts_with(start)),
-            "{start}\n{all:#?}"
-        );
+        assert!(all.iter().any(|fault| fault.starts_with(start)), "{start}\n{all:#?}");
     }
     assert_eq!(all.len(), 12, "{all:#?}");
 }
@@ -63,10 +60,7 @@ fn a_plain_secret_is_refused_and_not_shown() {
         assert!(!fault.contains("canary"), "{fault}");
     }
     let fault = one_fault(&with_auth("hmac_secret = \"canary\""));
-    assert!(
-        fault.starts_with("auth.hmac_secret: a secret is never a plain value;"),
-        "{fault}"
-    );
+    assert!(fault.starts_with("auth.hmac_secret: a secret is never a plain value;"), "{fault}");
 }
 
 #[test]
@@ -79,43 +73,24 @@ fn a_file_that_is_not_toml_is_refused_without_its_text() {
     assert!(!error.contains("canary"), "{error}");
     sources.files = vec![PathBuf::from("/nonexistent/gateway.toml")];
     let error = Config::from_sources(&sources).unwrap_err().to_string();
-    assert!(
-        error.starts_with("/nonexistent/gateway.toml: cannot be read"),
-        "{error}"
-    );
+    assert!(error.starts_with("/nonexistent/gateway.toml: cannot be read"), "{error}");
 }
 
 #[test]
 fn references_must_lead_to_something() {
     let cases = [
-        (
-            "{ env = \"NOT_THERE\" }",
-            "environment variable NOT_THERE is not set",
-        ),
-        (
-            "{ file = \"/nonexistent/key\" }",
-            "cannot read /nonexistent/key",
-        ),
-        (
-            "{ env = \"A\", file = \"b\" }",
-            "name it as { env = \"NAME\" } or { file",
-        ),
+        ("{ env = \"NOT_THERE\" }", "environment variable NOT_THERE is not set"),
+        ("{ file = \"/nonexistent/key\" }", "cannot read /nonexistent/key"),
+        ("{ env = \"A\", file = \"b\" }", "name it as { env = \"NAME\" } or { file"),
         ("{}", "name it as { env = \"NAME\" } or { file"),
         ("3", "a secret is never a plain value"),
     ];
     for (reference, message) in cases {
         let fault = one_fault(&with_auth(&format!("hmac_secret = {reference}")));
-        assert!(
-            fault.starts_with(&format!("auth.hmac_secret: {message}")),
-            "{fault}"
-        );
+        assert!(fault.starts_with(&format!("auth.hmac_secret: {message}")), "{fault}");
     }
     let all = faults(&with_auth("hmac_secret = { evn = \"A\" }"), &[]);
-    assert!(
-        all.iter()
-            .any(|f| f.starts_with("auth.hmac_secret.evn: unknown key")),
-        "{all:?}"
-    );
+    assert!(all.iter().any(|f| f.starts_with("auth.hmac_secret.evn: unknown key")), "{all:?}");
     let all = faults(LEAST, &[("TOKEN_SECRET", "")]);
     assert_eq!(all, ["auth.hmac_secret: the secret that it names is empty"]);
 }
@@ -125,26 +100,14 @@ fn the_signatures_must_fit_the_kind_of_key() {
     let jwks = "jwks_url = \"https://id.example.test/keys\"";
     let hmac = "hmac_secret = { env = \"TOKEN_SECRET\" }";
     let cases = [
-        (
-            format!("{jwks}\nalgorithms = [\"RS256\", \"HS256\"]"),
-            "HS256 is for hmac_secret",
-        ),
-        (
-            format!("{jwks}\nalgorithms = [\"none\"]"),
-            "`none` is not known here",
-        ),
+        (format!("{jwks}\nalgorithms = [\"RS256\", \"HS256\"]"), "HS256 is for hmac_secret"),
+        (format!("{jwks}\nalgorithms = [\"none\"]"), "`none` is not known here"),
         (format!("{jwks}\nalgorithms = []"), "must name at least one"),
-        (
-            format!("{hmac}\nalgorithms = [\"RS256\"]"),
-            "RS256 does not fit hmac_secret",
-        ),
+        (format!("{hmac}\nalgorithms = [\"RS256\"]"), "RS256 does not fit hmac_secret"),
     ];
     for (lines, message) in cases {
         let fault = one_fault(&with_auth(&lines));
-        assert!(
-            fault.starts_with(&format!("auth.algorithms: {message}")),
-            "{fault}"
-        );
+        assert!(fault.starts_with(&format!("auth.algorithms: {message}")), "{fault}");
     }
     let both = one_fault(&with_auth(&format!("{jwks}\n{hmac}")));
     assert!(both.starts_with("auth: exactly one of"), "{both}");
@@ -153,76 +116,38 @@ fn the_signatures_must_fit_the_kind_of_key() {
     let open = one_fault(&with_auth("jwks_url = \"http://id.example.test/keys\""));
     assert!(open.starts_with("auth.jwks_url: must be https"), "{open}");
     let meaning = one_fault(&format!("{LEAST}\ntenant_claim = \"iss\""));
-    assert!(
-        meaning.starts_with("auth.tenant_claim: `iss` already has"),
-        "{meaning}"
-    );
+    assert!(meaning.starts_with("auth.tenant_claim: `iss` already has"), "{meaning}");
 }
 
 #[test]
 fn an_account_must_be_one_that_can_be_used() {
     let cases = [
-        (
-            "base_url = \"http://api.acme.test\"",
-            "base_url: must be https",
-        ),
-        (
-            "base_url = \"api.acme.test\"",
-            "base_url: is not an absolute URL",
-        ),
+        ("base_url = \"http://api.acme.test\"", "base_url: must be https"),
+        ("base_url = \"api.acme.test\"", "base_url: is not an absolute URL"),
         ("timeout = \"0s\"", "timeout: must be longer than zero"),
-        (
-            "timeout = \"1s\"",
-            "timeout: connect_timeout must be shorter",
-        ),
-        (
-            "connect_timeout = \"20s\"",
-            "connect_timeout: connect_timeout must be shorter",
-        ),
-        (
-            "sweep_every = \"-1s\"",
-            "sweep_every: `-1s` is not a duration",
-        ),
-        (
-            "sweep_every = 15",
-            "sweep_every: expected a string, found a number",
-        ),
-        (
-            "list_orgs = true",
-            "list_orgs: belongs to kind = \"archera\"",
-        ),
+        ("timeout = \"1s\"", "timeout: connect_timeout must be shorter"),
+        ("connect_timeout = \"20s\"", "connect_timeout: connect_timeout must be shorter"),
+        ("sweep_every = \"-1s\"", "sweep_every: `-1s` is not a duration"),
+        ("sweep_every = 15", "sweep_every: expected a string, found a number"),
+        ("list_orgs = true", "list_orgs: belongs to kind = \"archera\""),
         ("colour = 1", "colour: unknown key"),
     ];
     for (line, message) in cases {
         let fault = one_fault(&with_scaleway(line));
-        assert!(
-            fault.starts_with(&format!("providers[0].{message}")),
-            "{fault}"
-        );
+        assert!(fault.starts_with(&format!("providers[0].{message}")), "{fault}");
     }
 }
 
 #[test]
 fn an_account_must_have_a_name_a_kind_and_a_key() {
     let cases = [
-        (
-            "kind = \"scaleway\"",
-            "kind = \"other\"",
-            "kind: `other` is not known",
-        ),
-        (
-            "name = \"scaleway\"",
-            "name = \"Scale way\"",
-            "name: `Scale way` does not match",
-        ),
+        ("kind = \"scaleway\"", "kind = \"other\"", "kind: `other` is not known"),
+        ("name = \"scaleway\"", "name = \"Scale way\"", "name: `Scale way` does not match"),
         ("name = \"scaleway\"", "", "name: is needed"),
     ];
     for (from, to, message) in cases {
         let fault = one_fault(&with_scaleway("").replace(from, to));
-        assert!(
-            fault.starts_with(&format!("providers[0].{message}")),
-            "{fault}"
-        );
+        assert!(fault.starts_with(&format!("providers[0].{message}")), "{fault}");
     }
     let all = faults(&with_scaleway(""), &[("SCW_SECRET_KEY", "with space")]);
     assert!(all[0].contains("a header cannot carry"), "{all:?}");
@@ -234,20 +159,11 @@ fn names_are_unique_and_rules_lead_somewhere() {
     let all = faults(&twice, &[]);
     assert!(all.contains(&"providers[1].name: `scaleway` is taken by another provider".into()));
     let astray = WHOLE.replace("provider = \"archera\"", "provider = \"nobody\"");
-    assert_eq!(
-        one_fault(&astray),
-        "routes[0].provider: there is no provider named `nobody`"
-    );
+    assert_eq!(one_fault(&astray), "routes[0].provider: there is no provider named `nobody`");
     let twice = WHOLE.replace("name = \"default\"", "name = \"commitments\"");
-    assert_eq!(
-        one_fault(&twice),
-        "routes[1].name: `commitments` is taken by another route"
-    );
+    assert_eq!(one_fault(&twice), "routes[1].name: `commitments` is taken by another route");
     let empty = WHOLE.replace("tenant = \"crm\"", "tenant = \"\"");
-    assert_eq!(
-        one_fault(&empty),
-        "routes[0].when.tenant: must not be empty"
-    );
+    assert_eq!(one_fault(&empty), "routes[0].when.tenant: must not be empty");
     let country = WHOLE.replace("\"fr\"", "\"france\"");
     assert!(one_fault(&country).starts_with("routes[0].when.country: `france` is not"));
     let label = WHOLE.replace("Product = \"x\"", "Product = 1");
@@ -258,16 +174,11 @@ fn names_are_unique_and_rules_lead_somewhere() {
 
 #[test]
 fn what_is_risky_is_taken_with_a_warning() {
-    let text = WHOLE
-        .replace("\"181s\"", "\"5s\"")
-        .replace("lease = \"91s\"", "lease = \"21s\"");
+    let text = WHOLE.replace("\"181s\"", "\"5s\"").replace("lease = \"91s\"", "lease = \"21s\"");
     let warnings = load(&text).warnings;
     assert!(warnings[0].starts_with("providers[0].settle_window: 5s is below the 180s"));
     assert!(warnings[1].starts_with("operations.lease: 21s is not longer than providers[0]"));
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     let text = format!("{WHOLE}\n[[routes]]\nname = \"late\"\nprovider = \"archera\"");
-    assert_eq!(
-        load(&text).warnings,
-        ["routes[2]: never reached, since routes[1] always matches"]
-    );
+    assert_eq!(load(&text).warnings, ["routes[2]: never reached, since routes[1] always matches"]);
 }

@@ -12,54 +12,31 @@ fn every_key_of_the_manual_is_read() {
     assert_eq!(config.server.drain_timeout, Duration::from_secs(21));
     assert_eq!(config.database.max_connections, 17);
     assert!(config.database.migrate_on_start);
-    assert_eq!(
-        config.database.state_dir,
-        PathBuf::from("/tmp/gateway-state")
-    );
+    assert_eq!(config.database.state_dir, PathBuf::from("/tmp/gateway-state"));
     assert_eq!(config.auth.audience, "gateway");
     assert_eq!(config.auth.tenant_claim, "platform");
-    assert_eq!(
-        config.limits,
-        LimitsConfig {
-            requests_per_second: 201,
-            burst: 401
-        }
-    );
+    assert_eq!(config.limits, LimitsConfig { requests_per_second: 201, burst: 401 });
     assert_eq!(config.operations.lease, Duration::from_secs(91));
     assert_eq!(config.operations.poll_every, Duration::from_secs(2));
     assert_eq!(config.telemetry.log_filter, "debug");
     assert_eq!(config.telemetry.log_format, LogFormat::Text);
-    assert_eq!(
-        config.telemetry.otlp_endpoint.as_deref(),
-        Some("http://127.0.0.1:4318")
-    );
+    assert_eq!(config.telemetry.otlp_endpoint.as_deref(), Some("http://127.0.0.1:4318"));
     assert_eq!(config.warnings, Vec::<String>::new());
 }
 
 #[test]
 fn the_accounts_and_their_secrets_are_read() {
     let config = load(WHOLE);
-    let DatabaseUrl::Url(url) = &config.database.url else {
-        panic!("not a URL")
-    };
+    let DatabaseUrl::Url(url) = &config.database.url else { panic!("not a URL") };
     assert_eq!(url.expose_secret(), VARIABLES[0].1);
-    let [scaleway, archera] = &config.providers[..] else {
-        panic!("not two")
-    };
+    let [scaleway, archera] = &config.providers[..] else { panic!("not two") };
     assert_eq!(scaleway.settle_window, Duration::from_secs(181));
     assert_eq!(scaleway.timeout, Duration::from_secs(22));
     assert_eq!(scaleway.connect_timeout, Duration::from_secs(3));
     assert_eq!(scaleway.sweep_every, Duration::from_secs(960));
-    let ProviderAccount::Scaleway { secret_key, .. } = &scaleway.account else {
-        panic!()
-    };
+    let ProviderAccount::Scaleway { secret_key, .. } = &scaleway.account else { panic!() };
     assert_eq!(secret_key.expose_secret(), "scw-canary");
-    let ProviderAccount::Archera {
-        api_key, list_orgs, ..
-    } = &archera.account
-    else {
-        panic!()
-    };
+    let ProviderAccount::Archera { api_key, list_orgs, .. } = &archera.account else { panic!() };
     assert_eq!(api_key.expose_secret(), "archera-canary");
     assert!(list_orgs);
     assert_eq!(archera.settle_window, Duration::ZERO);
@@ -69,16 +46,11 @@ fn the_accounts_and_their_secrets_are_read() {
 #[test]
 fn the_rules_keep_their_order_and_their_conditions() {
     let config = load(WHOLE);
-    let [first, second] = &config.routes[..] else {
-        panic!("not two")
-    };
+    let [first, second] = &config.routes[..] else { panic!("not two") };
     assert_eq!(first.when.customer_id_prefix.as_deref(), Some("c-"));
     assert_eq!(first.when.tenant.as_deref(), Some("crm"));
     assert_eq!(first.when.country.as_deref(), Some("FR"));
-    assert_eq!(
-        first.when.labels.get("Product").map(String::as_str),
-        Some("x")
-    );
+    assert_eq!(first.when.labels.get("Product").map(String::as_str), Some("x"));
     assert!(!first.overridable);
     assert_eq!(second.when, RouteWhen::default());
     assert!(second.overridable);
@@ -96,21 +68,13 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(!config.database.migrate_on_start);
     assert_eq!(config.auth.audience, "partner-gateway");
     assert_eq!(config.auth.tenant_claim, "tenant");
-    assert_eq!(
-        config.limits,
-        LimitsConfig {
-            requests_per_second: 200,
-            burst: 400
-        }
-    );
+    assert_eq!(config.limits, LimitsConfig { requests_per_second: 200, burst: 400 });
     assert_eq!(config.operations.lease, Duration::from_secs(90));
     assert_eq!(config.operations.poll_every, Duration::from_secs(1));
     assert_eq!(config.telemetry.log_filter, "info");
     assert_eq!(config.telemetry.log_format, LogFormat::Json);
     assert_eq!(config.telemetry.otlp_endpoint, None);
-    let [warning] = &config.warnings[..] else {
-        panic!("{:?}", config.warnings)
-    };
+    let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
     assert!(warning.starts_with("providers: there is none"));
 }
 
@@ -145,17 +109,11 @@ fn no_secret_is_shown_by_debug() {
 #[test]
 fn the_state_folder_follows_the_user() {
     let state = |more: &[(&str, &str)], is_root| {
-        let sources = Sources {
-            is_root,
-            ..sources(LEAST, more)
-        };
+        let sources = Sources { is_root, ..sources(LEAST, more) };
         Config::from_sources(&sources).unwrap().database.state_dir
     };
     assert_eq!(state(&[], true), PathBuf::from("/var/lib/partner-gateway"));
-    assert_eq!(
-        state(&[], false),
-        PathBuf::from("/home/acme/.local/state/partner-gateway")
-    );
+    assert_eq!(state(&[], false), PathBuf::from("/home/acme/.local/state/partner-gateway"));
     let xdg = state(&[("XDG_STATE_HOME", "/data/state")], false);
     assert_eq!(xdg, PathBuf::from("/data/state/partner-gateway"));
 }

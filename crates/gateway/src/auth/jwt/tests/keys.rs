@@ -75,16 +75,8 @@ async fn each_kind_of_public_key_verifies_its_own_signatures_alone() {
         }
         let stranger = ed_pair();
         let header = json!({ "alg": name_of(pair.algorithm) });
-        let token = signed(
-            &header,
-            &good_claims(),
-            &stranger.private,
-            stranger.algorithm,
-        );
-        assert_eq!(
-            verifier.verify_at(&token, now()).await,
-            Err(AuthError::Signature)
-        );
+        let token = signed(&header, &good_claims(), &stranger.private, stranger.algorithm);
+        assert_eq!(verifier.verify_at(&token, now()).await, Err(AuthError::Signature));
     }
 }
 
@@ -96,16 +88,10 @@ async fn a_public_key_is_never_a_shared_secret() {
         for secret in [pair.public_pem.as_str(), trimmed] {
             let key = EncodingKey::from_secret(secret.as_bytes());
             let token = signed(&hs256(), &good_claims(), &key, Algorithm::HS256);
-            assert_eq!(
-                verifier.verify_at(&token, now()).await,
-                Err(AuthError::Algorithm)
-            );
+            assert_eq!(verifier.verify_at(&token, now()).await, Err(AuthError::Algorithm));
             let header = json!({ "alg": name_of(pair.algorithm) });
             let token = signed(&header, &good_claims(), &key, Algorithm::HS256);
-            assert_eq!(
-                verifier.verify_at(&token, now()).await,
-                Err(AuthError::Signature)
-            );
+            assert_eq!(verifier.verify_at(&token, now()).await, Err(AuthError::Signature));
         }
     }
 }
@@ -128,11 +114,7 @@ async fn a_token_does_not_bring_its_own_key() {
         let mut header = json!({ "alg": "EdDSA" });
         header[name] = value;
         let token = signed(&header, &good_claims(), &own, Algorithm::EdDSA);
-        assert_eq!(
-            verifier.verify_at(&token, now()).await,
-            Err(AuthError::Signature),
-            "{name}"
-        );
+        assert_eq!(verifier.verify_at(&token, now()).await, Err(AuthError::Signature), "{name}");
         let token = signed(&header, &good_claims(), &trusted.private, trusted.algorithm);
         assert!(verifier.verify_at(&token, now()).await.is_ok(), "{name}");
     }
@@ -158,14 +140,8 @@ fn keys_that_cannot_be_trusted_are_refused_by_the_configuration() {
              {algorithms}"
         );
         let environment: Environment = [("KEY", key)].into_iter().collect();
-        let sources = Sources {
-            base,
-            environment,
-            ..Sources::default()
-        };
-        AuthConfig::from_sources(&sources)
-            .map(|_| ())
-            .map_err(|error| error.to_string())
+        let sources = Sources { base, environment, ..Sources::default() };
+        AuthConfig::from_sources(&sources).map(|_| ()).map_err(|error| error.to_string())
     };
     let p384 = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
     let p384 = public_pem(p384.public_key());
@@ -176,16 +152,9 @@ fn keys_that_cannot_be_trusted_are_refused_by_the_configuration() {
         (p384.as_str(), "", "is not on the curve P-256"),
         (private, "", "is a private key"),
         ("nonsense", "", "is not a public key in PEM"),
-        (
-            &ed,
-            "algorithms = [\"RS256\"]",
-            "is a key for EdDSA, which auth.algorithms leaves out",
-        ),
+        (&ed, "algorithms = [\"RS256\"]", "is a key for EdDSA, which auth.algorithms leaves out"),
     ] {
         let error = load(key, algorithms).unwrap_err();
-        assert!(
-            error.starts_with(&format!("auth.public_key: {message}")),
-            "{error}"
-        );
+        assert!(error.starts_with(&format!("auth.public_key: {message}")), "{error}");
     }
 }

@@ -1,0 +1,66 @@
+//! What the gateway does for a caller: one use case a file. No HTTP and no SQL here.
+
+mod context;
+mod create;
+mod customers;
+mod dry_run;
+mod error;
+mod fingerprint;
+mod members;
+mod operations;
+mod organizations;
+mod patch;
+mod providers;
+mod write;
+
+use std::{sync::Arc, time::Duration};
+
+pub use context::{IdempotencyKey, WriteContext};
+pub use create::CreateInput;
+pub use customers::{CustomerResult, CustomerView, LockOutcome};
+pub use dry_run::{Collision, CreatePlan, held_locally};
+pub use error::{AppError, AppResult};
+pub use fingerprint::Fingerprints;
+pub use operations::OperationView;
+pub use organizations::AdoptInput;
+pub use patch::Editable;
+pub use providers::ProviderView;
+pub use write::Written;
+
+use crate::{operations::Engine, routing::Router, store::Store};
+
+/// Everything a use case needs.
+#[derive(Debug)]
+pub struct App {
+    store: Store,
+    engine: Arc<Engine>,
+    router: Router,
+    fingerprints: Fingerprints,
+    poll_every: Duration,
+}
+
+impl App {
+    /// The use cases over a database, the engine and the routing rules.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        engine: Arc<Engine>,
+        router: Router,
+        fingerprints: Fingerprints,
+        poll_every: Duration,
+    ) -> Arc<Self> {
+        Arc::new(Self { store, engine, router, fingerprints, poll_every })
+    }
+
+    /// The engine, for workers and for what shows the partner accounts.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// The database, for readiness.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}

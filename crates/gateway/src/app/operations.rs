@@ -1,0 +1,137 @@
+//! Reading operations, waiting for them, and settling what the machine could not.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{
+    App,
+    error::{AppError, AppResult},
+    write::failure_of,
+};
+use crate::{
+    operations::{Failure, Resolution, Resolver},
+    store::{
+        Candidate, Evidence, EvidenceKind, Operation, OperationFilter, OperationState, PageOf,
+        PageRequest, SendPhase, TenantScope,
+    },
+};
+
+/// An operation with what is known of it.
+#[derive(Debug, Clone)]
+pub struct OperationView {
+    /// The operation.
+    pub operation: Operation,
+    /// Why it was rejected.
+    pub failure: Option<Failure>,
+    /// Whether anything had left; `None` before it was taken up.
+    pub send_phase: Option<SendPhase>,
+    /// The provider's id of the last request.
+    pub provider_request_id: Option<String>,
+    /// What may be what it made, as last seen.
+    pub candidates: Vec<Candidate>,
+}
+
+impl App {
+    /// One operation of the caller's.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none for this caller.
+    pub async fn operation(&self, scope: &TenantScope, id: Uuid) -> AppResult<OperationView> {
+        let operation = self.find_operation(scope, id).await?;
+        self.view_operation(operation).await
+    }
+
+    /// One operation of the caller's, once it has ended, or as it stands after `limit`.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none for this caller.
+    pub async fn await_operation(
+        &self,
+        scope: &TenantScope,
+        id: Uuid,
+        limit: Duration,
+    ) -> AppResult<OperationView> {
+        let found = self.find_operation(scope, id).await?;
+        let waited = self.engine.wait(id, limit, self.poll_every, |op| op.state.is_final()).await?;
+        self.view_operation(waited.unwrap_or(found)).await
+    }
+
+    /// One page of the caller's operations.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn operations(
+        &self,
+        scope: &TenantScope,
+        filter: &OperationFilter,
+        page: &PageRequest,
+    ) -> AppResult<PageOf<OperationView>> {
+        let found = self.store.list_operations(scope, filter, page).await?;
+        let mut items = Vec::with_capacity(found.items.len());
+        for operation in found.items {
+            items.push(self.view_operation(operation).await?);
+        }
+        Ok(PageOf { items, next: found.next, total_count: found.total_count })
+    }
+
+    /// Settles an open operation as a person says.
+    ///
+    /// # Errors
+    /// Says why it cannot be settled this way; then nothing was changed.
+    pub async fn resolve_operation(
+        &self,
+        scope: &TenantScope,
+        id: Uuid,
+        resolution: &Resolution,
+        resolver: &Resolver,
+    ) -> AppResult<OperationView> {
+        let operation = self.find_operation(scope, id).await?;
+        let resolved = self.engine.resolve(&operation, resolution, resolver).await?;
+        self.view_operation(resolved).await
+    }
+
+    async fn find_operation(&self, scope: &TenantScope, id: Uuid) -> AppResult<Operation> {
+        self.store.get_operation(scope, id).await?.ok_or(AppError::NotFound("operation"))
+    }
+
+    /// Adds to an operation what its evidence says.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn view_operation(&self, operation: Operation) -> AppResult<OperationView> {
+        let evidence = if operation.attempts > 0 {
+            self.store.evidence_of(operation.id).await?
+        } else {
+            Vec::new()
+        };
+        let failure = (operation.state == OperationState::Rejected).then(|| failure_of(&operation));
+        Ok(OperationView {
+            failure,
+            send_phase: send_phase(&operation, &evidence),
+            provider_request_id: evidence.iter().rev().find_map(|e| e.provider_request_id.clone()),
+            candidates: candidates(&evidence),
+            operation,
+        })
+    }
+}
+
+/// Something may have left unless every attempt is known not to have sent.
+fn send_phase(operation: &Operation, evidence: &[Evidence]) -> Option<SendPhase> {
+    if operation.attempts == 0 {
+        return None;
+    }
+    let known: Vec<SendPhase> = evidence.iter().filter_map(|e| e.send_phase).collect();
+    let all_known = known.len() >= usize::try_from(operation.attempts).unwrap_or(usize::MAX);
+    let none_sent = known.iter().all(|phase| *phase == SendPhase::NotSent);
+    Some(if all_known && none_sent { SendPhase::NotSent } else { SendPhase::Sent })
+}
+
+fn candidates(evidence: &[Evidence]) -> Vec<Candidate> {
+    let last = evidence
+        .iter()
+        .rev()
+        .filter(|e| e.kind == EvidenceKind::ReadBack && e.detail["error"].is_null())
+        .find_map(|e| serde_json::from_value(e.detail["candidates"].clone()).ok());
+    last.unwrap_or_default()
+}

@@ -1,0 +1,268 @@
+//! Changing an organization: what the provider holds is changed there first, the rest here.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use partner_core::{
+    Address, Capabilities, Change, ChildOrgPatch, EmailAddress, Field, MarketplaceOffers,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    App,
+    context::WriteContext,
+    error::{AppError, AppResult},
+    write::{Written, must_not_have_failed, send},
+};
+use crate::{
+    operations::{FieldProblem, LocalEdit, UpdateRequest},
+    providers::Account,
+    store::{OperationKind, Organization, Plan},
+};
+
+/// The fields of an organization that a caller may change, with their values.
+#[derive(Clone, PartialEq, Default)]
+pub struct Editable {
+    /// Customer id.
+    pub customer_id: String,
+    /// Name.
+    pub name: String,
+    /// The owner's e-mail address.
+    pub owner_email: Option<EmailAddress>,
+    /// The owner's first name.
+    pub owner_first_name: Option<String>,
+    /// The owner's last name.
+    pub owner_last_name: Option<String>,
+    /// The owner's phone number.
+    pub owner_phone_number: Option<String>,
+    /// French company number.
+    pub siren_number: Option<String>,
+    /// Internet domain.
+    pub domain: Option<String>,
+    /// Postal address.
+    pub address: Option<Address>,
+    /// Marketplace offers.
+    pub marketplace_offers: Option<MarketplaceOffers>,
+    /// Comment.
+    pub comment: Option<String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Editable {
+    /// The fields as an organization has them.
+    #[must_use]
+    pub fn of(org: &Organization) -> Self {
+        Self {
+            customer_id: org.customer_id.clone(),
+            name: org.name.clone(),
+            owner_email: org.owner.email.clone(),
+            owner_first_name: org.owner.first_name.clone(),
+            owner_last_name: org.owner.last_name.clone(),
+            owner_phone_number: org.owner.phone_number.clone(),
+            siren_number: org.siren_number.clone(),
+            domain: org.domain.clone(),
+            address: org.address.clone(),
+            marketplace_offers: org.marketplace_offers.clone(),
+            comment: org.comment.clone(),
+            labels: org.labels.clone(),
+        }
+    }
+}
+
+impl App {
+    /// Changes an organization. `edit` gives the fields as the caller wants them, from those as they are,
+    /// or every fault it finds.
+    ///
+    /// # Errors
+    /// Every fault at once; a field that the provider holds and cannot change is `unsupported_by_provider`.
+    pub async fn patch_organization<E>(
+        self: &Arc<Self>,
+        context: WriteContext,
+        id: Uuid,
+        edit: E,
+    ) -> AppResult<Written>
+    where
+        E: FnOnce(&Editable) -> Result<Editable, Vec<FieldProblem>> + Send + 'static,
+    {
+        let org = self.organization(&context.scope, id).await?;
+        let account = self.account(org.provider.as_str())?.clone();
+        let caller = context.clone();
+        let plan = move |org: &mut Organization| {
+            must_not_have_failed(org)?;
+            let before = Editable::of(org);
+            let after = edit(&before).map_err(AppError::Invalid)?;
+            let request = split(&account, &before, &after)?;
+            Ok(plan_of(&caller, request, org))
+        };
+        self.write(context, id, None, plan).await
+    }
+}
+
+/// What is to be done for an update: sent, or only made here.
+fn plan_of(context: &WriteContext, request: UpdateRequest, org: &mut Organization) -> Plan {
+    let new_customer_id =
+        request.patch.customer_id.clone().or_else(|| request.local.customer_id.clone());
+    if request.patch.is_empty() {
+        request.local.apply_to(org);
+        let local = Some(("organization.updated", context.event()));
+        return Plan { operation: None, new_customer_id, must_send_now: false, local };
+    }
+    let operation = context.operation(OperationKind::Update, json!(request));
+    Plan { new_customer_id, ..send(operation) }
+}
+
+/// Parts what changed into what the provider is sent and what is only kept here.
+fn split(account: &Account, before: &Editable, after: &Editable) -> AppResult<UpdateRequest> {
+    let capabilities = account.capabilities();
+    let mut split = Split { capabilities, faults: Vec::new() };
+    let mut request =
+        UpdateRequest { patch: ChildOrgPatch::default(), local: LocalEdit::default() };
+    let (patch, local) = (&mut request.patch, &mut request.local);
+
+    split.always(before, after, patch, local);
+    split.owner(before, after, patch, local);
+    split.only_here(before, after, local);
+    if before.labels != after.labels {
+        local.labels = Some(after.labels.clone());
+    }
+
+    let mut faults = split.faults;
+    for fault in capabilities.update_faults(&request.patch) {
+        let pointer = fault.field.map_or("", Field::pointer).to_owned();
+        faults.push(FieldProblem { pointer, code: "invalid".to_owned(), message: fault.message });
+    }
+    if faults.is_empty() { Ok(request) } else { Err(AppError::Invalid(faults)) }
+}
+
+struct Split<'a> {
+    capabilities: &'a Capabilities,
+    faults: Vec<FieldProblem>,
+}
+
+/// Where a changed field goes.
+enum Goes {
+    Nowhere,
+    ToProvider,
+    Here,
+}
+
+impl Split<'_> {
+    fn always(&mut self, b: &Editable, a: &Editable, p: &mut ChildOrgPatch, l: &mut LocalEdit) {
+        let customer_ids = (&b.customer_id, &a.customer_id);
+        self.text(Field::CustomerId, customer_ids, &mut p.customer_id, &mut l.customer_id);
+        self.text(Field::Name, (&b.name, &a.name), &mut p.name, &mut l.name);
+        self.cleared(Field::Comment, (&b.comment, &a.comment), &mut p.comment, &mut l.comment);
+    }
+
+    fn owner(&mut self, b: &Editable, a: &Editable, p: &mut ChildOrgPatch, l: &mut LocalEdit) {
+        let emails = (&b.owner_email, &a.owner_email);
+        self.kept(Field::OwnerEmail, emails, &mut p.owner_email, &mut l.owner_email);
+        let names = (&b.owner_first_name, &a.owner_first_name);
+        let (sent, kept) = (&mut p.owner_first_name, &mut l.owner_first_name);
+        self.kept(Field::OwnerFirstName, names, sent, kept);
+        let names = (&b.owner_last_name, &a.owner_last_name);
+        self.kept(Field::OwnerLastName, names, &mut p.owner_last_name, &mut l.owner_last_name);
+        let phones = (&b.owner_phone_number, &a.owner_phone_number);
+        let (sent, kept) = (&mut p.owner_phone_number, &mut l.owner_phone_number);
+        self.cleared(Field::OwnerPhoneNumber, phones, sent, kept);
+    }
+
+    fn only_here(&mut self, b: &Editable, a: &Editable, l: &mut LocalEdit) {
+        self.local(Field::SirenNumber, (&b.siren_number, &a.siren_number), &mut l.siren_number);
+        self.local(Field::Domain, (&b.domain, &a.domain), &mut l.domain);
+        self.local(Field::Address, (&b.address, &a.address), &mut l.address);
+        let offers = (&b.marketplace_offers, &a.marketplace_offers);
+        self.local(Field::MarketplaceOffers, offers, &mut l.marketplace_offers);
+    }
+
+    fn goes<T: PartialEq>(&mut self, field: Field, (before, after): (&T, &T)) -> Goes {
+        if before == after {
+            return Goes::Nowhere;
+        }
+        if self.capabilities.update_rule(field).is_some() {
+            return Goes::ToProvider;
+        }
+        if !self.capabilities.holds(field) {
+            return Goes::Here;
+        }
+        self.fault(field, "unsupported_by_provider", "the provider holds it and cannot change it");
+        Goes::Nowhere
+    }
+
+    fn fault(&mut self, field: Field, code: &str, message: &str) {
+        self.faults.push(FieldProblem {
+            pointer: field.pointer().to_owned(),
+            code: code.to_owned(),
+            message: message.to_owned(),
+        });
+    }
+
+    /// A text that is always there.
+    fn text(
+        &mut self,
+        field: Field,
+        values: (&String, &String),
+        sent: &mut Option<String>,
+        kept: &mut Option<String>,
+    ) {
+        match self.goes(field, values) {
+            Goes::Nowhere => {}
+            Goes::ToProvider => *sent = Some(values.1.clone()),
+            Goes::Here => *kept = Some(values.1.clone()),
+        }
+    }
+
+    /// A value that the provider cannot be without, once it has one.
+    fn kept<T: Clone + PartialEq>(
+        &mut self,
+        field: Field,
+        values: (&Option<T>, &Option<T>),
+        sent: &mut Option<T>,
+        kept: &mut Option<Change<T>>,
+    ) {
+        match self.goes(field, values) {
+            Goes::Nowhere => {}
+            Goes::ToProvider if values.1.is_none() => {
+                self.fault(field, "required", "the provider needs it, so it cannot be emptied");
+            }
+            Goes::ToProvider => sent.clone_from(values.1),
+            Goes::Here => *kept = Some(change_to(values.1)),
+        }
+    }
+
+    /// A value that may be emptied at the provider too.
+    fn cleared<T: Clone + PartialEq>(
+        &mut self,
+        field: Field,
+        values: (&Option<T>, &Option<T>),
+        sent: &mut Option<Change<T>>,
+        kept: &mut Option<Change<T>>,
+    ) {
+        match self.goes(field, values) {
+            Goes::Nowhere => {}
+            Goes::ToProvider => *sent = Some(change_to(values.1)),
+            Goes::Here => *kept = Some(change_to(values.1)),
+        }
+    }
+
+    /// A value that no provider of today can change.
+    fn local<T: Clone + PartialEq>(
+        &mut self,
+        field: Field,
+        values: (&Option<T>, &Option<T>),
+        kept: &mut Option<Change<T>>,
+    ) {
+        match self.goes(field, values) {
+            Goes::Nowhere => {}
+            Goes::Here => *kept = Some(change_to(values.1)),
+            Goes::ToProvider => {
+                self.fault(field, "unsupported_by_provider", "no change of it can be sent");
+            }
+        }
+    }
+}
+
+fn change_to<T: Clone>(value: &Option<T>) -> Change<T> {
+    value.clone().map_or(Change::Clear, Change::Set)
+}

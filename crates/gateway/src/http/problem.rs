@@ -1,0 +1,313 @@
+//! Every answer that is not a success: RFC 9457 problem documents, by one exhaustive table.
+
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::{
+    app::AppError,
+    operations::{CannotResolve, Failure, FailureCode, FieldProblem, ProviderSaid},
+    store::StoreError,
+};
+
+/// The media type of problem documents.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+/// For how long a caller is asked to wait where nothing better is known, in seconds.
+const RETRY_SOON: u64 = 1;
+
+/// A problem document. `instance` and `request_id` are filled in on the way out, where the request is
+/// known.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct Problem {
+    /// A URI for the kind of problem: `urn:partner-gateway:problem:` and the code.
+    #[serde(rename = "type")]
+    pub problem_type: String,
+    /// The kind of problem in words, the same each time.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What was wrong this time, in words.
+    pub detail: String,
+    /// The path of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The kind of problem: stable, in snake case.
+    pub code: String,
+    /// The gateway's id of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Every fault of the request, at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
+    /// What the provider answered, where it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ProviderSaid>,
+    /// The organization that stands in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<uuid::Uuid>,
+    /// After how many seconds to try again; sent as `Retry-After` too.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
+    /// The answer repeats that of an earlier request.
+    #[serde(skip)]
+    pub replayed: bool,
+    /// The `WWW-Authenticate` of a 401.
+    #[serde(skip)]
+    pub challenge: Option<String>,
+}
+
+/// Every kind of problem: status, code, title.
+macro_rules! problems {
+    ($($(#[$doc:meta])* $name:ident = $status:ident, $code:literal, $title:literal;)+) => {
+        impl Problem {
+            $($(#[$doc])* #[must_use] pub fn $name(detail: impl Into<String>) -> Self {
+                Self::new(StatusCode::$status, $code, $title, detail.into())
+            })+
+
+            /// Every kind of problem: code, status and title.
+            pub const KINDS: &'static [(&'static str, StatusCode, &'static str)] =
+                &[$(($code, StatusCode::$status, $title)),+];
+        }
+    };
+}
+
+problems! {
+    /// The request is not HTTP as it should be: a broken header or query.
+    bad_request = BAD_REQUEST, "bad_request", "The request is malformed";
+    /// The body is not JSON.
+    invalid_json = BAD_REQUEST, "invalid_json", "The body is not JSON";
+    /// No token, or none that is believed.
+    unauthenticated = UNAUTHORIZED, "unauthenticated", "A valid bearer token is needed";
+    /// The token lacks the scope.
+    forbidden = FORBIDDEN, "forbidden", "The token does not allow this";
+    /// No such row for this caller.
+    not_found = NOT_FOUND, "not_found", "There is no such thing";
+    /// No such path.
+    no_such_route = NOT_FOUND, "no_such_endpoint", "There is no such endpoint";
+    /// The path has no such method.
+    method_not_allowed = METHOD_NOT_ALLOWED, "method_not_allowed", "The endpoint has no such method";
+    /// The answer cannot be given in a type that the caller takes.
+    not_acceptable = NOT_ACCEPTABLE, "not_acceptable", "The answer has another type";
+    /// The request was not complete in time.
+    request_timeout = REQUEST_TIMEOUT, "request_timeout", "The request took too long to arrive";
+    /// The customer has another organization at this provider.
+    customer_already_mapped = CONFLICT, "customer_already_mapped", "The customer is mapped already";
+    /// The organization at the provider is mapped already.
+    provider_org_already_mapped = CONFLICT, "provider_org_already_mapped", "The organization is mapped already";
+    /// The organization does not stand where this can be done.
+    wrong_status = CONFLICT, "wrong_status", "The organization does not allow this now";
+    /// Another operation is open on the organization.
+    operation_in_progress = CONFLICT, "operation_in_progress", "Another operation is open";
+    /// The first request with the key still runs.
+    idempotency_in_progress = CONFLICT, "idempotency_in_progress", "The first request with this key is still running";
+    /// The operation is not open.
+    operation_not_open = CONFLICT, "operation_not_open", "The operation is not open";
+    /// It conflicts with what is at the provider.
+    conflict_at_provider = CONFLICT, "conflict_at_provider", "It conflicts with what is at the provider";
+    /// The provider does not know the organization.
+    missing_at_provider = CONFLICT, "missing_at_provider", "The provider does not know the organization";
+    /// The organization was never created.
+    organization_failed = CONFLICT, "organization_failed", "The organization was not created";
+    /// An operator found that it was not done.
+    not_applied = CONFLICT, "not_applied", "The operation was not done";
+    /// An operator gave it up.
+    abandoned = CONFLICT, "abandoned", "The operation was given up";
+    /// The version is stale.
+    precondition_failed = PRECONDITION_FAILED, "precondition_failed", "The organization has changed";
+    /// The body is too large.
+    payload_too_large = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large";
+    /// The path or query is too long.
+    uri_too_long = URI_TOO_LONG, "uri_too_long", "The address is too long";
+    /// The body is of another type.
+    unsupported_media_type = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be JSON";
+    /// The request has faults.
+    validation_failed = UNPROCESSABLE_ENTITY, "validation_failed", "The request has faults";
+    /// The provider cannot.
+    unsupported_by_provider = UNPROCESSABLE_ENTITY, "unsupported_by_provider", "The provider cannot do this";
+    /// The provider refused the content.
+    rejected_by_provider = UNPROCESSABLE_ENTITY, "rejected_by_provider", "The provider refused the content";
+    /// No route.
+    no_route = UNPROCESSABLE_ENTITY, "no_route", "No routing rule leads to a provider";
+    /// The rule does not let the request choose.
+    route_not_overridable = UNPROCESSABLE_ENTITY, "route_not_overridable", "The route is fixed by a rule";
+    /// The key belongs to another request.
+    idempotency_key_reused = UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The key was used for another request";
+    /// The operation cannot be settled so.
+    cannot_resolve = UNPROCESSABLE_ENTITY, "cannot_resolve", "The operation cannot be resolved this way";
+    /// The headers are too large.
+    headers_too_large = REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too large";
+    /// The tenant asks too often.
+    rate_limited = TOO_MANY_REQUESTS, "rate_limited", "Too many requests";
+    /// The gateway failed.
+    internal = INTERNAL_SERVER_ERROR, "internal", "The gateway failed";
+    /// The provider does not accept our credentials.
+    provider_refused_gateway = BAD_GATEWAY, "provider_refused_gateway", "The provider refused the gateway";
+    /// The provider answered nonsense.
+    provider_failed = BAD_GATEWAY, "provider_failed", "The provider failed";
+    /// The gateway has more to do than it can.
+    overloaded = SERVICE_UNAVAILABLE, "overloaded", "The gateway is overloaded";
+    /// The gateway is going down, or its database is away.
+    unavailable = SERVICE_UNAVAILABLE, "unavailable", "The gateway is not available";
+    /// The provider cannot be reached.
+    provider_unavailable = SERVICE_UNAVAILABLE, "provider_unavailable", "The provider is not available";
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &str, title: &str, detail: String) -> Self {
+        let wait = status == StatusCode::SERVICE_UNAVAILABLE
+            || status == StatusCode::TOO_MANY_REQUESTS
+            || code == "idempotency_in_progress"
+            || code == "operation_in_progress";
+        Self {
+            problem_type: format!("urn:partner-gateway:problem:{code}"),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail,
+            instance: None,
+            code: code.to_owned(),
+            request_id: None,
+            errors: Vec::new(),
+            provider: None,
+            organization_id: None,
+            retry_after: wait.then_some(RETRY_SOON),
+            replayed: false,
+            challenge: None,
+        }
+    }
+
+    /// The problem of a request with these faults.
+    #[must_use]
+    pub fn of_faults(errors: Vec<FieldProblem>) -> Self {
+        let unsupported =
+            !errors.is_empty() && errors.iter().all(|e| e.code == "unsupported_by_provider");
+        let detail = match errors.as_slice() {
+            [one] if one.pointer.is_empty() => one.message.clone(),
+            [one] => format!("{} {}", one.pointer, one.message),
+            several => format!("there are {} faults; `errors` names them all", several.len()),
+        };
+        let problem = if unsupported {
+            Self::unsupported_by_provider(detail)
+        } else {
+            Self::validation_failed(detail)
+        };
+        Self { errors, ..problem }
+    }
+
+    /// The problem of an operation that was rejected, or of a reading that failed.
+    #[must_use]
+    pub fn of_failure(failure: Failure) -> Self {
+        let problem = match failure.code {
+            FailureCode::UnsupportedByProvider => Self::unsupported_by_provider(failure.detail),
+            FailureCode::RejectedByProvider => Self::rejected_by_provider(failure.detail),
+            FailureCode::ConflictAtProvider => Self::conflict_at_provider(failure.detail),
+            FailureCode::MissingAtProvider => Self::missing_at_provider(failure.detail),
+            FailureCode::ProviderRefusedGateway => Self::provider_refused_gateway(failure.detail),
+            FailureCode::ProviderUnavailable => Self::provider_unavailable(failure.detail),
+            FailureCode::ProviderFailed => Self::provider_failed(failure.detail),
+            FailureCode::OrganizationFailed => Self::organization_failed(failure.detail),
+            FailureCode::NotApplied => Self::not_applied(failure.detail),
+            FailureCode::Abandoned => Self::abandoned(failure.detail),
+        };
+        Self {
+            errors: failure.errors,
+            provider: failure.provider,
+            retry_after: failure.retry_after.or(problem.retry_after),
+            ..problem
+        }
+    }
+}
+
+impl From<AppError> for Problem {
+    fn from(error: AppError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AppError::Invalid(faults) => Self::of_faults(faults),
+            AppError::NotFound(_) => Self::not_found(detail),
+            AppError::NoRoute(crate::routing::NoRoute::NoMatch) => Self::no_route(detail),
+            AppError::NoRoute(crate::routing::NoRoute::NotOverridable { .. }) => {
+                Self::route_not_overridable(detail)
+            }
+            AppError::Unsupported(_) => Self::unsupported_by_provider(detail),
+            AppError::CustomerAlreadyMapped(id) => {
+                Self { organization_id: Some(id), ..Self::customer_already_mapped(detail) }
+            }
+            AppError::ProviderOrgAlreadyMapped => Self::provider_org_already_mapped(detail),
+            AppError::VersionMismatch(_) => Self::precondition_failed(detail),
+            AppError::WrongStatus(_) => Self::wrong_status(detail),
+            AppError::Busy => Self::operation_in_progress(detail),
+            AppError::KeyReused => Self::idempotency_key_reused(detail),
+            AppError::KeyInProgress => Self::idempotency_in_progress(detail),
+            AppError::Rejected { failure, replayed } => {
+                Self { replayed, ..Self::of_failure(*failure) }
+            }
+            AppError::Provider(failure) => Self::of_failure(*failure),
+            AppError::CannotResolve(error) => Self::from(error),
+            AppError::Store(error) => Self::from(error),
+            AppError::Internal(what) => {
+                tracing::error!(what, "the gateway failed");
+                Self::internal("the log of the gateway has more under the request's id")
+            }
+        }
+    }
+}
+
+impl From<CannotResolve> for Problem {
+    fn from(error: CannotResolve) -> Self {
+        let detail = error.to_string();
+        match error {
+            CannotResolve::NotOpen(_) => Self::operation_not_open(detail),
+            CannotResolve::AlreadyMapped => Self::provider_org_already_mapped(detail),
+            CannotResolve::IdNeeded
+            | CannotResolve::IdNotTaken
+            | CannotResolve::NoSuchOrganization
+            | CannotResolve::NotAnId(_)
+            | CannotResolve::CannotRetry => Self::cannot_resolve(detail),
+            CannotResolve::Store(error) => Self::from(error),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(source) => {
+                tracing::warn!(error = %source, "the database is not available");
+                Self::unavailable("the database is not available")
+            }
+            StoreError::Constraint { .. }
+            | StoreError::Corrupt(_)
+            | StoreError::Migration(_)
+            | StoreError::Other(_) => {
+                tracing::error!(error = %error, source = ?std::error::Error::source(&error), "the database failed");
+                Self::internal("the log of the gateway has more under the request's id")
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(&self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.replayed {
+            headers.insert(REPLAYED, HeaderValue::from_static("true"));
+        }
+        if let Some(challenge) = self.challenge.as_deref().and_then(|c| c.parse().ok()) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        // The layer that knows the request fills in what only it knows.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Says that the answer repeats that of an earlier request.
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");

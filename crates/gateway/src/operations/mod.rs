@@ -1,0 +1,25 @@
+//! The state machine: every write that reaches a provider is an operation, committed before anything is
+//! sent, and carried to an end that is known or shown to a person.
+//!
+//! `transitions` decides, purely. `engine` does: it takes operations up, calls the port, writes down what
+//! came back. `read_back` looks at a provider for what an open operation may have done. `observation`
+//! says what an answer does to the mapping. No HTTP and no SQL here.
+
+mod counters;
+mod engine;
+mod failure;
+mod observation;
+mod read_back;
+mod request;
+mod resolution;
+mod send;
+mod settle;
+pub mod transitions;
+
+pub use engine::{Engine, EngineSettings};
+pub use failure::{Failure, FailureCode, FieldProblem, ProviderSaid};
+pub use observation::{next_action, observe};
+pub use request::{
+    CreateRequest, InviteRequest, LocalEdit, LockRequest, SeatRequest, UpdateRequest,
+};
+pub use resolution::{CannotResolve, Resolution, Resolver};

@@ -1,0 +1,196 @@
+//! Settling what is open: by evidence that came late, or by looking at the provider.
+
+use chrono::Utc;
+use partner_core::{ChildOrg, ProviderOrgId};
+use serde_json::json;
+use std::time::Duration;
+use tracing::info;
+
+use super::{
+    counters,
+    engine::{Engine, change_of},
+    failure::Failure,
+    read_back::{Sight, read_create, read_organization, read_proven, was_read},
+    send::Done,
+    transitions::{Look, Reading, after_reading},
+};
+use crate::{
+    providers::Account,
+    store::{
+        Certainty, Evidence, EvidenceKind, NextState, Operation, OperationKind, OrgStatus,
+        Organization, StoreResult,
+    },
+};
+
+impl Engine {
+    /// Looks once at what an open operation may have done, and moves it on if that proves anything.
+    pub(super) async fn settle(&self, operation: &Operation) -> StoreResult<()> {
+        let account = self.account(operation)?;
+        let name = account.name().as_str();
+        let proven = match operation.kind {
+            OperationKind::Create => self.store.proven_provider_org_id(operation.id).await?,
+            OperationKind::Update
+            | OperationKind::Lock
+            | OperationKind::Unlock
+            | OperationKind::Invite
+            | OperationKind::AdminRole => None,
+        };
+        let sight = match &proven {
+            Some(id) => read_proven(account.provider.as_ref(), id).await,
+            None => self.look(operation, account).await?,
+        };
+        if was_read(&sight) {
+            self.store.note_reading(name).await?;
+        }
+        let evidence = sight_evidence(operation, &sight);
+        if let Some(id) = proven.filter(|_| sight.reading != Reading::Failed) {
+            return self.close_proven(operation, account, &id, sight.child, &evidence).await;
+        }
+        let situation = self.situation(operation, account);
+        let look = after_reading(&situation, sight.reading, operation.absent_read_at, Utc::now());
+        counters::readback(name, reading_word(sight.reading));
+        info!(reading = reading_word(sight.reading), next = ?look, "looked at an open outcome");
+        match (look, sight.child) {
+            (Look::Succeed, Some(child)) => self.found(operation, account, child, &evidence).await,
+            (Look::Succeed, None) => Ok(()),
+            (Look::SendAgain, _) => {
+                let next = NextState::Accepted { after: Duration::ZERO, give_back_send: false };
+                self.move_on(operation, next, Some(&evidence), &|_| {}, None).await
+            }
+            (Look::LookAgain { after, absent_since }, _) => {
+                let next = NextState::Unknown {
+                    settle_until: situation.settle_until,
+                    look_after: after,
+                    absent_since,
+                };
+                self.move_on(operation, next, Some(&evidence), &|_| {}, None).await
+            }
+            (Look::Quarantine, _) => {
+                let event = Some("operation.quarantined");
+                self.move_on(operation, NextState::Quarantined, Some(&evidence), &|_| {}, event)
+                    .await
+            }
+        }
+    }
+
+    pub(super) async fn look(
+        &self,
+        operation: &Operation,
+        account: &Account,
+    ) -> StoreResult<Sight> {
+        let provider = account.provider.as_ref();
+        Ok(match operation.kind {
+            OperationKind::Create => {
+                let name = account.name().as_str();
+                let mapped = |ids: Vec<String>| async move {
+                    self.store.mapped_provider_org_ids(name, &ids).await.map_err(|error| {
+                        partner_core::Error::new(
+                            partner_core::Kind::Unavailable,
+                            partner_core::Effect::NotSent,
+                            "the mapping could not be read",
+                        )
+                        .with_source(error)
+                    })
+                };
+                read_create(provider, operation, mapped).await
+            }
+            OperationKind::Update | OperationKind::Lock | OperationKind::Unlock => {
+                let org = self.store.reread_organization(operation.organization_id).await?;
+                read_organization(provider, operation, &org).await
+            }
+            OperationKind::Invite | OperationKind::AdminRole => Sight::of(Reading::Impossible),
+        })
+    }
+
+    async fn found(
+        &self,
+        operation: &Operation,
+        account: &Account,
+        child: ChildOrg,
+        evidence: &Evidence,
+    ) -> StoreResult<()> {
+        let done = Done::Organization(Box::new(child));
+        let change = change_of(operation, account, &done);
+        let event = Some(super::engine::success_event(operation.kind));
+        self.move_on(operation, NextState::Succeeded, Some(evidence), &change, event).await
+    }
+
+    /// The provider answered the create after all: what it made is known by its id.
+    async fn close_proven(
+        &self,
+        operation: &Operation,
+        account: &Account,
+        id: &str,
+        child: Option<ChildOrg>,
+        evidence: &Evidence,
+    ) -> StoreResult<()> {
+        if let Some(child) = child {
+            return self.found(operation, account, child, evidence).await;
+        }
+        let change = |org: &mut Organization| assert_created(org, id);
+        let event = Some("organization.created");
+        self.move_on(operation, NextState::Succeeded, Some(evidence), &change, event).await
+    }
+
+    /// A refused create may have been refused because our own is there: one reading decides.
+    pub(super) async fn read_once_then_reject(
+        &self,
+        operation: &Operation,
+        account: &Account,
+        failure: &Failure,
+        evidence: &Evidence,
+    ) -> StoreResult<()> {
+        self.persist(|| self.store.add_evidence(operation.id, evidence)).await?;
+        let sight = self.look(operation, account).await?;
+        let seen = sight_evidence(operation, &sight);
+        counters::readback(account.name().as_str(), reading_word(sight.reading));
+        match (sight.reading, sight.child) {
+            (Reading::Applied, Some(child)) => self.found(operation, account, child, &seen).await,
+            (Reading::Failed, _) => self.lose_track(operation, account, &seen).await,
+            (
+                Reading::Applied
+                | Reading::NotApplied
+                | Reading::Ambiguous
+                | Reading::Contradictory
+                | Reading::Impossible,
+                _,
+            ) => self.reject(operation, account, failure, Some(&seen)).await,
+        }
+    }
+}
+
+/// Takes over an organization of which only the id is known.
+pub(super) fn assert_created(org: &mut Organization, id: &str) {
+    if let Ok(id) = ProviderOrgId::new(id) {
+        org.provider_org_id = Some(id);
+        org.status = OrgStatus::Active;
+        org.certainty = Certainty::Asserted;
+    }
+}
+
+fn sight_evidence(operation: &Operation, sight: &Sight) -> Evidence {
+    Evidence {
+        epoch: operation.epoch,
+        kind: EvidenceKind::ReadBack,
+        send_phase: None,
+        provider_request_id: None,
+        detail: json!({
+            "reading": reading_word(sight.reading),
+            "candidates": sight.candidates,
+            "error": sight.error.as_ref().map(|error| json!({
+                "kind": error.kind().as_str(), "message": error.message(),
+            })),
+        }),
+    }
+}
+
+fn reading_word(reading: Reading) -> &'static str {
+    match reading {
+        Reading::Applied => "applied",
+        Reading::NotApplied => "not_applied",
+        Reading::Ambiguous => "ambiguous",
+        Reading::Contradictory => "contradictory",
+        Reading::Failed => "failed",
+        Reading::Impossible => "impossible",
+    }
+}

@@ -1,0 +1,7 @@
+//! How we reach the providers: every partner account of the configuration, as a port.
+//!
+//! This room alone knows the adapters by name. It decides nothing.
+
+mod registry;
+
+pub use registry::{Account, Health, HealthState, Registry, RegistryError};

@@ -1,0 +1,174 @@
+//! The partner accounts, by name. A new kind of provider is one arm here.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use partner_core::{Capabilities, CreateRecovery, Field, Kind, PartnerProvider, ProviderName};
+use provider_archera::{ArcheraConfig, ArcheraProvider};
+use provider_http::{AccountSignals, SignalSnapshot};
+use provider_scaleway::{ScalewayConfig, ScalewayProvider};
+
+use crate::config::{ProviderAccount, ProviderConfig, ProviderKind};
+
+/// One partner account, ready to be called.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The port.
+    pub provider: Arc<dyn PartnerProvider>,
+    /// Which provider it is at.
+    pub kind: ProviderKind,
+    /// How long after a write an absence proves nothing.
+    pub settle_window: Duration,
+    /// What was last heard of it.
+    signals: Arc<AccountSignals>,
+}
+
+/// The configuration names an account that cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("provider {name}: {message}")]
+pub struct RegistryError {
+    name: String,
+    message: String,
+}
+
+/// Every partner account, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Registry {
+    accounts: BTreeMap<String, Account>,
+}
+
+/// How well an account is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthState {
+    /// Its last call was answered as it should be, or none was made yet.
+    Up,
+    /// It limits us, or its last answer made no sense.
+    Degraded,
+    /// It could not be reached, or could not answer.
+    Down,
+    /// It refuses the gateway's credentials.
+    Refused,
+}
+
+/// How well an account is, and why we think so.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// In one word.
+    pub state: HealthState,
+    /// What was last heard.
+    pub signals: SignalSnapshot,
+}
+
+impl Registry {
+    /// Makes every account of the configuration.
+    ///
+    /// # Errors
+    /// Names the account that cannot be made, and why.
+    pub fn new(configs: &[ProviderConfig]) -> Result<Self, RegistryError> {
+        let mut accounts = BTreeMap::new();
+        for config in configs {
+            accounts.insert(config.name.clone(), account(config)?);
+        }
+        Ok(Self { accounts })
+    }
+
+    /// The account of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Account> {
+        self.accounts.get(name)
+    }
+
+    /// Every account, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+}
+
+fn account(config: &ProviderConfig) -> Result<Account, RegistryError> {
+    let failed = |message: String| RegistryError { name: config.name.clone(), message };
+    let name = ProviderName::new(&config.name).map_err(|error| failed(error.to_string()))?;
+    let (provider, signals): (Arc<dyn PartnerProvider>, _) = match &config.account {
+        ProviderAccount::Scaleway { partner_id, secret_key } => {
+            let provider = ScalewayProvider::new(ScalewayConfig {
+                name,
+                base_url: config.base_url.clone(),
+                partner_id: *partner_id,
+                secret_key: secret_key.clone(),
+                timeout: config.timeout,
+                connect_timeout: config.connect_timeout,
+            })
+            .map_err(|error| failed(error.to_string()))?;
+            let signals = provider.signals();
+            (Arc::new(provider), signals)
+        }
+        ProviderAccount::Archera { partner_org_id, api_key, list_orgs } => {
+            let provider = ArcheraProvider::new(ArcheraConfig {
+                name,
+                base_url: config.base_url.clone(),
+                partner_org_id: partner_org_id.clone(),
+                api_key: api_key.clone(),
+                list_orgs: *list_orgs,
+                timeout: config.timeout,
+                connect_timeout: config.connect_timeout,
+            })
+            .map_err(|error| failed(error.to_string()))?;
+            let signals = provider.signals();
+            (Arc::new(provider), signals)
+        }
+    };
+    Ok(Account { provider, kind: config.kind(), settle_window: config.settle_window, signals })
+}
+
+impl Account {
+    /// The account's name.
+    #[must_use]
+    pub fn name(&self) -> &ProviderName {
+        self.provider.name()
+    }
+
+    /// What it can do.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        self.provider.capabilities()
+    }
+
+    /// What it answers can be read back, so that it counts as observed.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.capabilities().get
+    }
+
+    /// The account keeps this field once it was given.
+    #[must_use]
+    pub fn holds(&self, field: Field) -> bool {
+        self.capabilities().holds(field)
+    }
+
+    /// How a create whose answer was lost can be settled.
+    #[must_use]
+    pub fn create_recovery(&self) -> CreateRecovery {
+        self.capabilities().create_recovery()
+    }
+
+    /// How well it is, by its last answers.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let signals = self.signals.snapshot();
+        Health { state: health_state(&signals), signals }
+    }
+}
+
+fn health_state(signals: &SignalSnapshot) -> HealthState {
+    let Some(error) = &signals.last_error else {
+        return HealthState::Up;
+    };
+    if signals.last_success_at.is_some_and(|success| success >= error.at) {
+        return HealthState::Up;
+    }
+    match error.kind {
+        Kind::Unauthenticated | Kind::PermissionDenied => HealthState::Refused,
+        Kind::Unavailable => HealthState::Down,
+        Kind::RateLimited | Kind::Unexpected => HealthState::Degraded,
+        Kind::Unsupported | Kind::InvalidInput | Kind::NotFound | Kind::Conflict => HealthState::Up,
+    }
+}
