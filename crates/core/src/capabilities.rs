@@ -62,32 +62,19 @@ impl FieldRule {
     /// A field that may be left out, with no limits.
     #[must_use]
     pub const fn optional(field: Field) -> Self {
-        Self {
-            field,
-            required: false,
-            min_chars: 0,
-            max_chars: usize::MAX,
-            format: Format::Any,
-        }
+        Self { field, required: false, min_chars: 0, max_chars: usize::MAX, format: Format::Any }
     }
 
     /// A field that a create must have, with no limits.
     #[must_use]
     pub const fn required(field: Field) -> Self {
-        Self {
-            required: true,
-            ..Self::optional(field)
-        }
+        Self { required: true, ..Self::optional(field) }
     }
 
     /// The same rule with limits on the number of characters.
     #[must_use]
     pub const fn chars(self, min_chars: usize, max_chars: usize) -> Self {
-        Self {
-            min_chars,
-            max_chars,
-            ..self
-        }
+        Self { min_chars, max_chars, ..self }
     }
 
     /// The same rule with a shape.
@@ -111,9 +98,7 @@ impl FieldRule {
             Format::Digits(n) => (count != n || !text.chars().all(|c| c.is_ascii_digit()))
                 .then(|| format!("must be {n} digits")),
             Format::Url => {
-                let rest = text
-                    .strip_prefix("https://")
-                    .or_else(|| text.strip_prefix("http://"));
+                let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
                 let well_formed = rest.is_some_and(|r| {
                     !r.is_empty() && !r.starts_with('/') && !r.contains(char::is_whitespace)
                 });
@@ -192,10 +177,7 @@ impl Capabilities {
 
     /// The fields without which a create fails.
     pub fn required_fields(&self) -> impl Iterator<Item = Field> + '_ {
-        self.create_fields
-            .iter()
-            .filter(|rule| rule.required)
-            .map(|rule| rule.field)
+        self.create_fields.iter().filter(|rule| rule.required).map(|rule| rule.field)
     }
 }
 
@@ -205,49 +187,28 @@ mod tests {
 
     #[test]
     fn recovery_needs_a_list_and_something_to_find_by() {
-        let strong = FindBy {
-            field: Field::OwnerEmail,
-            strength: Strength::Strong,
-        };
-        let hint = FindBy {
-            field: Field::Name,
-            strength: Strength::Hint,
-        };
+        let strong = FindBy { field: Field::OwnerEmail, strength: Strength::Strong };
+        let hint = FindBy { field: Field::Name, strength: Strength::Hint };
         let with = |list, find_by: &[FindBy]| Capabilities {
             list,
             find_by: find_by.to_vec(),
             ..Capabilities::default()
         };
-        assert_eq!(
-            with(true, &[hint, strong]).create_recovery(),
-            CreateRecovery::ReadBack
-        );
+        assert_eq!(with(true, &[hint, strong]).create_recovery(), CreateRecovery::ReadBack);
         assert_eq!(with(true, &[hint]).create_recovery(), CreateRecovery::Hint);
-        assert_eq!(
-            with(true, &[]).create_recovery(),
-            CreateRecovery::Impossible
-        );
-        assert_eq!(
-            with(false, &[strong]).create_recovery(),
-            CreateRecovery::Impossible
-        );
+        assert_eq!(with(true, &[]).create_recovery(), CreateRecovery::Impossible);
+        assert_eq!(with(false, &[strong]).create_recovery(), CreateRecovery::Impossible);
     }
 
     #[test]
     fn a_rule_counts_characters_and_looks_at_the_shape() {
         let name = FieldRule::required(Field::Name).chars(2, 3);
-        assert_eq!(
-            name.fault_of("é"),
-            Some("must have 2 to 3 characters".to_owned())
-        );
+        assert_eq!(name.fault_of("é"), Some("must have 2 to 3 characters".to_owned()));
         assert_eq!(name.fault_of("éé"), None);
         assert!(name.fault_of("abcd").is_some());
         let siren = FieldRule::optional(Field::SirenNumber).format(Format::Digits(9));
         assert_eq!(siren.fault_of("123456789"), None);
-        assert_eq!(
-            siren.fault_of("12345678x"),
-            Some("must be 9 digits".to_owned())
-        );
+        assert_eq!(siren.fault_of("12345678x"), Some("must be 9 digits".to_owned()));
         let link = FieldRule::optional(Field::MarketplaceOffers).format(Format::Url);
         assert_eq!(link.fault_of("https://aws.amazon.com/marketplace/x"), None);
         assert!(link.fault_of("aws.amazon.com").is_some());

@@ -71,11 +71,7 @@ impl NewChildOrg {
                 .flatten()
                 .map(String::as_str)
                 .collect(),
-            Field::Members => self
-                .members
-                .iter()
-                .map(|member| member.email.as_str())
-                .collect(),
+            Field::Members => self.members.iter().map(|member| member.email.as_str()).collect(),
             Field::LabraSubscriptionId => one(self.labra_subscription_id.as_ref()),
         }
     }
@@ -137,11 +133,7 @@ fn text_faults(rule: &FieldRule, texts: &[&str]) -> Vec<FieldFault> {
 }
 
 fn fault(field: Field, message: String) -> FieldFault {
-    FieldFault {
-        field: Some(field),
-        provider_field: field.as_str().to_owned(),
-        message,
-    }
+    FieldFault { field: Some(field), provider_field: field.as_str().to_owned(), message }
 }
 
 #[cfg(test)]
@@ -154,12 +146,7 @@ mod tests {
         let comment = FieldRule::optional(Field::Comment).chars(1, 3);
         let offers = FieldRule::optional(Field::MarketplaceOffers).format(crate::Format::Url);
         Capabilities {
-            create_fields: vec![
-                name,
-                comment,
-                offers,
-                FieldRule::required(Field::OwnerEmail),
-            ],
+            create_fields: vec![name, comment, offers, FieldRule::required(Field::OwnerEmail)],
             update_fields: vec![name, comment],
             ..Capabilities::default()
         }
@@ -205,12 +192,7 @@ mod tests {
         let fields: Vec<_> = faults.iter().filter_map(|fault| fault.field).collect();
         assert_eq!(
             fields,
-            [
-                Field::Name,
-                Field::Comment,
-                Field::MarketplaceOffers,
-                Field::OwnerEmail
-            ]
+            [Field::Name, Field::Comment, Field::MarketplaceOffers, Field::OwnerEmail]
         );
     }
 
@@ -225,9 +207,6 @@ mod tests {
         let faults = capabilities().update_faults(&patch);
         assert_eq!(faults.len(), 1);
         assert_eq!(faults[0].field, Some(Field::Name));
-        assert_eq!(
-            capabilities().unsupported_changes(&patch),
-            [Field::CustomerId]
-        );
+        assert_eq!(capabilities().unsupported_changes(&patch), [Field::CustomerId]);
     }
 }

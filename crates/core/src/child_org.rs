@@ -24,9 +24,7 @@ impl EmailAddress {
     pub fn new(text: impl Into<String>) -> Result<Self, &'static str> {
         let text = text.into();
         let well_formed = text.len() <= 254
-            && !text
-                .chars()
-                .any(|c| c.is_whitespace() || c.is_control() || c == ',' || c == ';')
+            && !text.chars().any(|c| c.is_whitespace() || c.is_control() || c == ',' || c == ';')
             && text.split_once('@').is_some_and(|(local, domain)| {
                 !local.is_empty()
                     && local.len() <= 64
@@ -34,11 +32,7 @@ impl EmailAddress {
                     && !domain.is_empty()
                     && domain.split('.').all(|label| !label.is_empty())
             });
-        if well_formed {
-            Ok(Self(text))
-        } else {
-            Err("must be an e-mail address")
-        }
+        if well_formed { Ok(Self(text)) } else { Err("must be an e-mail address") }
     }
 
     /// The address as written.
@@ -112,9 +106,7 @@ pub struct Address {
 
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Address")
-            .field("country", &self.country)
-            .finish_non_exhaustive()
+        f.debug_struct("Address").field("country", &self.country).finish_non_exhaustive()
     }
 }
 
@@ -147,13 +139,8 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 5] = [
-        Self::User,
-        Self::Admin,
-        Self::Support,
-        Self::CloudRep,
-        Self::RestrictedUser,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::User, Self::Admin, Self::Support, Self::CloudRep, Self::RestrictedUser];
 
     /// The role in snake case, as the API and the providers spell it.
     #[must_use]
@@ -231,33 +218,18 @@ impl NewChildOrg {
             (Field::CustomerId, true),
             (Field::Name, true),
             (Field::OwnerEmail, owner.is_some_and(|o| o.email.is_some())),
-            (
-                Field::OwnerFirstName,
-                owner.is_some_and(|o| o.first_name.is_some()),
-            ),
-            (
-                Field::OwnerLastName,
-                owner.is_some_and(|o| o.last_name.is_some()),
-            ),
-            (
-                Field::OwnerPhoneNumber,
-                owner.is_some_and(|o| o.phone_number.is_some()),
-            ),
+            (Field::OwnerFirstName, owner.is_some_and(|o| o.first_name.is_some())),
+            (Field::OwnerLastName, owner.is_some_and(|o| o.last_name.is_some())),
+            (Field::OwnerPhoneNumber, owner.is_some_and(|o| o.phone_number.is_some())),
             (Field::SirenNumber, self.siren_number.is_some()),
             (Field::Domain, self.domain.is_some()),
             (Field::Address, self.address.is_some()),
             (Field::MarketplaceOffers, self.marketplace_offers.is_some()),
             (Field::Members, !self.members.is_empty()),
             (Field::Comment, self.comment.is_some()),
-            (
-                Field::LabraSubscriptionId,
-                self.labra_subscription_id.is_some(),
-            ),
+            (Field::LabraSubscriptionId, self.labra_subscription_id.is_some()),
         ];
-        given
-            .into_iter()
-            .filter_map(|(field, is_given)| is_given.then_some(field))
-            .collect()
+        given.into_iter().filter_map(|(field, is_given)| is_given.then_some(field)).collect()
     }
 }
 
@@ -311,9 +283,7 @@ pub struct ChildOrgPatch {
 
 impl fmt::Debug for ChildOrgPatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ChildOrgPatch")
-            .field(&self.fields())
-            .finish()
+        f.debug_tuple("ChildOrgPatch").field(&self.fields()).finish()
     }
 }
 
@@ -330,10 +300,7 @@ impl ChildOrgPatch {
             (Field::CustomerId, self.customer_id.is_some()),
             (Field::Comment, self.comment.is_some()),
         ];
-        given
-            .into_iter()
-            .filter_map(|(field, is_given)| is_given.then_some(field))
-            .collect()
+        given.into_iter().filter_map(|(field, is_given)| is_given.then_some(field)).collect()
     }
 
     /// It changes nothing.
@@ -350,9 +317,7 @@ impl ChildOrgPatch {
     pub fn is_applied_to(&self, org: &ChildOrg) -> bool {
         let owner = org.owner.clone().unwrap_or_default();
         let same = |wanted: &Option<String>, actual: Option<&str>| {
-            wanted
-                .as_deref()
-                .is_none_or(|text| actual.unwrap_or_default() == text)
+            wanted.as_deref().is_none_or(|text| actual.unwrap_or_default() == text)
         };
         let same_change = |wanted: &Option<Change<String>>, actual: &Option<String>| {
             wanted.as_ref().is_none_or(|change| {
@@ -360,10 +325,7 @@ impl ChildOrgPatch {
             })
         };
         same(&self.name, Some(&org.name))
-            && self
-                .owner_email
-                .as_ref()
-                .is_none_or(|email| owner.email.as_ref() == Some(email))
+            && self.owner_email.as_ref().is_none_or(|email| owner.email.as_ref() == Some(email))
             && same(&self.owner_first_name, owner.first_name.as_deref())
             && same(&self.owner_last_name, owner.last_name.as_deref())
             && same_change(&self.owner_phone_number, &owner.phone_number)
@@ -460,9 +422,7 @@ mod tests {
         for good in ["owner@acme.test", "a.b+c@x", "é@acme.test"] {
             assert!(EmailAddress::new(good).is_ok(), "{good:?} was refused");
         }
-        for bad in [
-            "", "a", "@x", "a@", "a@b@c", "a b@c", "a@b..c", "a@b.", "a\n@b",
-        ] {
+        for bad in ["", "a", "@x", "a@", "a@b@c", "a b@c", "a@b..c", "a@b.", "a\n@b"] {
             assert!(EmailAddress::new(bad).is_err(), "{bad:?} was taken");
         }
         let owner = Owner {
@@ -471,10 +431,7 @@ mod tests {
             ..Owner::default()
         };
         let shown = format!("{owner:?} {:?}", owner.email);
-        assert!(
-            !shown.contains("acme") && !shown.contains("Olga"),
-            "{shown}"
-        );
+        assert!(!shown.contains("acme") && !shown.contains("Olga"), "{shown}");
     }
 
     #[test]
@@ -514,10 +471,7 @@ mod tests {
 
     #[test]
     fn a_cleared_field_is_applied_when_it_is_absent() {
-        let patch = ChildOrgPatch {
-            comment: Some(Change::Clear),
-            ..ChildOrgPatch::default()
-        };
+        let patch = ChildOrgPatch { comment: Some(Change::Clear), ..ChildOrgPatch::default() };
         let mut org = bare_org();
         assert!(patch.is_applied_to(&org));
         org.comment = Some("x".to_owned());

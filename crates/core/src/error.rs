@@ -126,11 +126,7 @@ impl Error {
     /// The answer to a call that the provider has no operation for. Nothing was sent.
     #[must_use]
     pub fn unsupported(what: &str) -> Self {
-        Self::new(
-            Kind::Unsupported,
-            Effect::NotSent,
-            format!("the provider cannot {what}"),
-        )
+        Self::new(Kind::Unsupported, Effect::NotSent, format!("the provider cannot {what}"))
     }
 
     /// The same error with what the provider answered.
@@ -234,13 +230,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} ({}, {})",
-            self.message,
-            self.kind.as_str(),
-            self.effect.as_str()
-        )
+        write!(f, "{} ({}, {})", self.message, self.kind.as_str(), self.effect.as_str())
     }
 }
 

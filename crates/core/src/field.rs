@@ -116,10 +116,7 @@ mod tests {
     #[test]
     fn a_name_is_its_pointer_with_dots() {
         for field in Field::ALL {
-            assert_eq!(
-                format!("/{}", field.as_str().replace('.', "/")),
-                field.pointer()
-            );
+            assert_eq!(format!("/{}", field.as_str().replace('.', "/")), field.pointer());
             assert!(field.as_str().starts_with(field.top_level()));
         }
     }

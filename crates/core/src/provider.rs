@@ -85,10 +85,7 @@ pub struct Reply<T> {
 impl<T> Reply<T> {
     /// The same reply with its value changed by `f`.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Reply<U> {
-        Reply {
-            value: f(self.value),
-            request_id: self.request_id,
-        }
+        Reply { value: f(self.value), request_id: self.request_id }
     }
 }
 

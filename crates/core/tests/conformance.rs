@@ -50,31 +50,12 @@ async fn a_provider_with_nothing_conforms_and_is_never_reached() {
 async fn a_provider_that_lacks_one_thing_conforms() {
     let all = all_capabilities;
     for lacking in [
-        Capabilities {
-            get: false,
-            ..all()
-        },
-        Capabilities {
-            list: false,
-            find_by: Vec::new(),
-            ..all()
-        },
-        Capabilities {
-            find_by: Vec::new(),
-            ..all()
-        },
-        Capabilities {
-            update_fields: Vec::new(),
-            ..all()
-        },
-        Capabilities {
-            lock: false,
-            ..all()
-        },
-        Capabilities {
-            admin_role: false,
-            ..all()
-        },
+        Capabilities { get: false, ..all() },
+        Capabilities { list: false, find_by: Vec::new(), ..all() },
+        Capabilities { find_by: Vec::new(), ..all() },
+        Capabilities { update_fields: Vec::new(), ..all() },
+        Capabilities { lock: false, ..all() },
+        Capabilities { admin_role: false, ..all() },
         Capabilities {
             invite: false,
             create_fields: all()
@@ -146,59 +127,19 @@ impl PartnerProvider for Liar {
 fn lacking_one() -> [(&'static str, Capabilities); 6] {
     let all = all_capabilities;
     [
-        (
-            "get",
-            Capabilities {
-                get: false,
-                ..all()
-            },
-        ),
-        (
-            "list",
-            Capabilities {
-                list: false,
-                find_by: Vec::new(),
-                ..all()
-            },
-        ),
-        (
-            "find_by",
-            Capabilities {
-                find_by: Vec::new(),
-                ..all()
-            },
-        ),
-        (
-            "update",
-            Capabilities {
-                update_fields: Vec::new(),
-                ..all()
-            },
-        ),
-        (
-            "lock",
-            Capabilities {
-                lock: false,
-                ..all()
-            },
-        ),
-        (
-            "admin_role",
-            Capabilities {
-                admin_role: false,
-                ..all()
-            },
-        ),
+        ("get", Capabilities { get: false, ..all() }),
+        ("list", Capabilities { list: false, find_by: Vec::new(), ..all() }),
+        ("find_by", Capabilities { find_by: Vec::new(), ..all() }),
+        ("update", Capabilities { update_fields: Vec::new(), ..all() }),
+        ("lock", Capabilities { lock: false, ..all() }),
+        ("admin_role", Capabilities { admin_role: false, ..all() }),
     ]
 }
 
 #[tokio::test]
 async fn what_is_claimed_and_not_done_is_found() {
     for (what, does) in lacking_one() {
-        let liar = Liar {
-            claims: all_capabilities(),
-            inner: InMemoryProvider::new(name(), does),
-        };
+        let liar = Liar { claims: all_capabilities(), inner: InMemoryProvider::new(name(), does) };
         let run = run_all(&liar, &Fixture::full().unwrap()).await;
         let failures = run.expect_err(what).to_string();
         assert!(failures.starts_with("memory: "), "{failures}");
@@ -208,16 +149,10 @@ async fn what_is_claimed_and_not_done_is_found() {
 #[tokio::test]
 async fn what_is_done_and_not_claimed_is_found() {
     for (what, claims) in lacking_one() {
-        let liar = Liar {
-            claims,
-            inner: InMemoryProvider::new(name(), all_capabilities()),
-        };
+        let liar = Liar { claims, inner: InMemoryProvider::new(name(), all_capabilities()) };
         let run = run_all(&liar, &Fixture::full().unwrap()).await;
         let failures = run.expect_err(what).to_string();
-        assert!(
-            failures.contains("what is not claimed is refused"),
-            "{failures}"
-        );
+        assert!(failures.contains("what is not claimed is refused"), "{failures}");
     }
 }
 
@@ -238,17 +173,11 @@ fn new_org() -> NewChildOrg {
 
 #[tokio::test]
 async fn a_failure_may_do_its_work_and_meets_its_operation_alone() {
-    let claims = Capabilities {
-        create: true,
-        get: true,
-        ..Capabilities::default()
-    };
+    let claims = Capabilities { create: true, get: true, ..Capabilities::default() };
     let provider = InMemoryProvider::new(name(), claims);
-    for (effect, applied) in [
-        (Effect::Unknown, true),
-        (Effect::Unknown, false),
-        (Effect::NotSent, false),
-    ] {
+    for (effect, applied) in
+        [(Effect::Unknown, true), (Effect::Unknown, false), (Effect::NotSent, false)]
+    {
         provider.fail_next(Failure {
             operation: Some(Operation::Create),
             kind: Kind::Unavailable,
@@ -272,18 +201,9 @@ async fn a_failure_may_do_its_work_and_meets_its_operation_alone() {
 
 #[tokio::test]
 async fn a_partners_lock_hides_the_providers() {
-    let claims = Capabilities {
-        create: true,
-        lock: true,
-        ..Capabilities::default()
-    };
+    let claims = Capabilities { create: true, lock: true, ..Capabilities::default() };
     let provider = InMemoryProvider::new(name(), claims);
-    let id = provider
-        .create_child_org(&new_org())
-        .await
-        .unwrap()
-        .value
-        .id;
+    let id = provider.create_child_org(&new_org()).await.unwrap().value.id;
     assert!(provider.set_provider_lock(&id, Some("validate_email")));
     let reason = |org: &ChildOrg| org.lock.as_ref().and_then(|lock| lock.reason.clone());
     assert_eq!(reason(&provider.lock_child_org(&id).await.unwrap()), None);
@@ -293,10 +213,7 @@ async fn a_partners_lock_hides_the_providers() {
 
 #[tokio::test]
 async fn a_paused_provider_answers_once_it_is_resumed() {
-    let claims = Capabilities {
-        create: true,
-        ..Capabilities::default()
-    };
+    let claims = Capabilities { create: true, ..Capabilities::default() };
     let provider = InMemoryProvider::new(name(), claims);
     provider.pause();
     let new = new_org();

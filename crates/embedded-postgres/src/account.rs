@@ -89,8 +89,5 @@ fn owner_of(data: &Path) -> Result<Option<u32>, Error> {
 }
 
 fn lookup_failed(errno: Errno) -> Error {
-    Error::Io {
-        what: "look up a user".to_owned(),
-        source: errno.into(),
-    }
+    Error::Io { what: "look up a user".to_owned(), source: errno.into() }
 }

@@ -31,11 +31,7 @@ pub(crate) fn choose(
     folder: &Folder,
     account: &Account,
 ) -> Result<Server, Error> {
-    let mut search = Search {
-        data,
-        account,
-        rejected: Vec::new(),
-    };
+    let mut search = Search { data, account, rejected: Vec::new() };
     let found = match binaries {
         Binaries::Folder(bin) => search.first([bin.clone()]),
         Binaries::Find => search.find(),
@@ -76,10 +72,8 @@ impl Search<'_> {
         if let Some(server) = self.first(pg_config_folder()) {
             return Some(server);
         }
-        let mut servers: Vec<Server> = packaged_folders()
-            .into_iter()
-            .filter_map(|bin| self.fit(bin))
-            .collect();
+        let mut servers: Vec<Server> =
+            packaged_folders().into_iter().filter_map(|bin| self.fit(bin)).collect();
         servers.sort_by_key(|server| server.major);
         servers.pop()
     }
@@ -95,13 +89,11 @@ impl Search<'_> {
         }
         match try_server(&bin, self.account) {
             Ok(server) if server.major < OLDEST => {
-                self.rejected
-                    .push(format!("{} has {}", bin.display(), server.version));
+                self.rejected.push(format!("{} has {}", bin.display(), server.version));
                 None
             }
             Ok(server) if self.data.is_some_and(|major| major != server.major) => {
-                self.rejected
-                    .push(format!("{} has {}", bin.display(), server.version));
+                self.rejected.push(format!("{} has {}", bin.display(), server.version));
                 None
             }
             Ok(server) => Some(server),
@@ -138,36 +130,23 @@ fn try_server(bin: &Path, account: &Account) -> Result<Server, String> {
         return Err("no initdb beside it".to_owned());
     }
     let bin = fs::canonicalize(bin).map_err(|error| error.to_string())?;
-    let mut command = child::command(
-        &bin.join("postgres"),
-        account,
-        Path::new("/"),
-        Signal::SIGKILL,
-    );
+    let mut command =
+        child::command(&bin.join("postgres"), account, Path::new("/"), Signal::SIGKILL);
     let said =
         child::run(command.arg("--version"), "postgres").map_err(|error| error.to_string())?;
     let version = release(&said).ok_or_else(|| format!("it says `{}`", said.trim()))?;
     let major = major(version).ok_or_else(|| format!("it says `{}`", said.trim()))?;
-    Ok(Server {
-        version: version.to_owned(),
-        major,
-        bin,
-    })
+    Ok(Server { version: version.to_owned(), major, bin })
 }
 
 /// `postgres (PostgreSQL) 15.18 (Debian …)` has the release 15.18.
 fn release(said: &str) -> Option<&str> {
-    said.split_once("(PostgreSQL) ")?
-        .1
-        .split_whitespace()
-        .next()
+    said.split_once("(PostgreSQL) ")?.1.split_whitespace().next()
 }
 
 /// The digits it begins with: 18 of `18.6`, and of `18beta1`.
 fn major(release: &str) -> Option<u32> {
-    let end = release
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(release.len());
+    let end = release.find(|c: char| !c.is_ascii_digit()).unwrap_or(release.len());
     release[..end].parse().ok()
 }
 
@@ -188,21 +167,14 @@ fn packaged_folders() -> Vec<PathBuf> {
         ("/usr", "pgsql-"),
         ("/usr/libexec", "postgresql"),
     ];
-    let mut folders = vec![
-        PathBuf::from("/usr/local/pgsql/bin"),
-        PathBuf::from("/usr/local/bin"),
-    ];
+    let mut folders = vec![PathBuf::from("/usr/local/pgsql/bin"), PathBuf::from("/usr/local/bin")];
     for (parent, beginning) in layouts {
         // A layout that is not this machine's is no failure.
         let Ok(entries) = fs::read_dir(parent) else {
             continue;
         };
         for entry in entries.flatten() {
-            if entry
-                .file_name()
-                .as_encoded_bytes()
-                .starts_with(beginning.as_bytes())
-            {
+            if entry.file_name().as_encoded_bytes().starts_with(beginning.as_bytes()) {
                 folders.push(entry.path().join("bin"));
                 folders.push(entry.path());
             }

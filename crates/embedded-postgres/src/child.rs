@@ -44,10 +44,7 @@ pub(crate) fn tie(command: &mut Command, death: Signal) {
     let parent = getpid();
     // A group of its own: a Ctrl-C at the terminal is for us, who end the server in good order.
     command.process_group(0);
-    #[expect(
-        unsafe_code,
-        reason = "the one call that runs code between fork and exec"
-    )]
+    #[expect(unsafe_code, reason = "the one call that runs code between fork and exec")]
     // SAFETY: the closure makes two system calls and allocates nothing. It runs after the change
     // of user, which would undo the first.
     unsafe {
@@ -68,9 +65,7 @@ fn die_with(parent: Pid, death: Signal) -> io::Result<()> {
 /// Runs to the end and answers with what was printed to stdout, or why it failed in one line.
 pub(crate) fn run(command: &mut Command, program: &'static str) -> Result<String, Error> {
     let failed = |reason| Error::Program { program, reason };
-    let output = command
-        .output()
-        .map_err(|error| failed(error.to_string()))?;
+    let output = command.output().map_err(|error| failed(error.to_string()))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
@@ -90,9 +85,7 @@ fn why(output: &Output) -> String {
 pub(crate) fn gist(said: &str) -> Option<&str> {
     let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
     let grave = |line: &&str| {
-        ["FATAL:", "PANIC:", "error:", "ERROR:"]
-            .iter()
-            .any(|word| line.contains(word))
+        ["FATAL:", "PANIC:", "error:", "ERROR:"].iter().any(|word| line.contains(word))
     };
     lines().rfind(grave).or_else(|| lines().next_back())
 }

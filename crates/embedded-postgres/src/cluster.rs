@@ -24,11 +24,7 @@ pub(crate) fn major_of_data(folder: &Folder, account: &Account) -> Result<Option
     };
     if metadata.uid() != account.uid {
         let (owner, user) = (metadata.uid(), account.name.clone());
-        return Err(Error::ForeignData {
-            folder: data,
-            owner,
-            user,
-        });
+        return Err(Error::ForeignData { folder: data, owner, user });
     }
     let version = data.join("PG_VERSION");
     match fs::read_to_string(&version) {
@@ -41,9 +37,9 @@ pub(crate) fn major_of_data(folder: &Folder, account: &Account) -> Result<Option
                 servers: "15 or later is needed".to_owned(),
             }),
         },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => empty(&data)?
-            .then_some(None)
-            .ok_or(Error::NotData { folder: data }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            empty(&data)?.then_some(None).ok_or(Error::NotData { folder: data })
+        }
         Err(error) => Err(Error::io("read", &version)(error)),
     }
 }
@@ -59,24 +55,14 @@ pub(crate) fn initialise(
     let (data, making) = (folder.data(), folder.root().join("data.making"));
     remove(&making)?;
     folder.make_private(&making, account)?;
-    let mut command = child::command(
-        &server.bin.join("initdb"),
-        account,
-        folder.root(),
-        Signal::SIGKILL,
-    );
+    let mut command =
+        child::command(&server.bin.join("initdb"), account, folder.root(), Signal::SIGKILL);
     command
         .arg("--pgdata")
         .arg(&making)
         .args(["--username", USER, "--auth", "trust", "--encoding", "UTF8"])
         // The same order of texts on every machine, and messages that we can read.
-        .args([
-            "--locale",
-            "C.UTF-8",
-            "--lc-messages",
-            "C",
-            "--no-instructions",
-        ]);
+        .args(["--locale", "C.UTF-8", "--lc-messages", "C", "--no-instructions"]);
     if durability == Durability::Throwaway {
         command.arg("--no-sync");
     }
@@ -94,7 +80,5 @@ fn empty(data: &Path) -> Result<bool, Error> {
 }
 
 fn sync(folder: &Path) -> Result<(), Error> {
-    File::open(folder)
-        .and_then(|handle| handle.sync_all())
-        .map_err(Error::io("flush", folder))
+    File::open(folder).and_then(|handle| handle.sync_all()).map_err(Error::io("flush", folder))
 }

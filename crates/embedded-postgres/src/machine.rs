@@ -11,11 +11,7 @@ pub(crate) fn path_folders() -> Vec<PathBuf> {
 
 /// The user's state folder, by the XDG base directory rules; `home` is where `HOME` is not set.
 pub(crate) fn state_home(home: PathBuf) -> PathBuf {
-    let absolute = |name| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
+    let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_STATE_HOME")
         .unwrap_or_else(|| absolute("HOME").unwrap_or(home).join(".local/state"))
 }

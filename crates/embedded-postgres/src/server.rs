@@ -66,10 +66,7 @@ pub(crate) fn start(
         };
         let held = STILL_HELD.iter().any(|words| reason.contains(words));
         if !held || Instant::now() >= deadline {
-            return Err(Error::Program {
-                program: "PostgreSQL",
-                reason,
-            });
+            return Err(Error::Program { program: "PostgreSQL", reason });
         }
         thread::sleep(POLL * 10);
     }
@@ -86,12 +83,8 @@ fn spawn(
     let log_too = log.try_clone().map_err(Error::io("write", &path))?;
     // An immediate shutdown: backends go at once and the next start recovers. A postmaster that
     // is killed outright leaves them behind for a while.
-    let mut command = child::command(
-        &server.bin.join("postgres"),
-        account,
-        folder.root(),
-        Signal::SIGQUIT,
-    );
+    let mut command =
+        child::command(&server.bin.join("postgres"), account, folder.root(), Signal::SIGQUIT);
     command.arg("-D").arg(folder.data());
     let mut socket = OsString::from("unix_socket_directories=");
     socket.push(quoted(&folder.socket_dir()));
@@ -114,18 +107,12 @@ fn spawn(
         command.args(["-c", setting]);
     }
     let spawned = command.stdout(log).stderr(Stdio::from(log_too)).spawn();
-    spawned.map_err(|error| Error::Program {
-        program: "PostgreSQL",
-        reason: error.to_string(),
-    })
+    spawned.map_err(|error| Error::Program { program: "PostgreSQL", reason: error.to_string() })
 }
 
 /// The setting is a list: a comma, a quote or a blank in the path must not end the item.
 fn quoted(path: &Path) -> OsString {
-    OsString::from(format!(
-        "\"{}\"",
-        path.display().to_string().replace('"', "\"\"")
-    ))
+    OsString::from(format!("\"{}\"", path.display().to_string().replace('"', "\"\"")))
 }
 
 /// What became of a start.
@@ -153,10 +140,7 @@ fn wait_ready(child: &mut Child, data: &Path) -> Ready {
             return Ready::Yes;
         }
         if Instant::now() >= deadline {
-            return Ready::No(format!(
-                "it was not ready after {} seconds",
-                START.as_secs()
-            ));
+            return Ready::No(format!("it was not ready after {} seconds", START.as_secs()));
         }
         thread::sleep(POLL);
     }
@@ -179,20 +163,14 @@ fn wait_for_predecessor(folder: &Folder, deadline: Instant) -> Result<(), Error>
             Err(error) if error.kind() == io::ErrorKind::NotFound => break,
             Err(error) => return Err(Error::io("read", &pid_file)(error)),
         };
-        let pid = status
-            .lines()
-            .next()
-            .and_then(|line| line.trim().parse::<u32>().ok());
+        let pid = status.lines().next().and_then(|line| line.trim().parse::<u32>().ok());
         let Some(pid) = pid.filter(|pid| serves(*pid, &data)) else {
             remove(&pid_file)?;
             break;
         };
         if Instant::now() >= deadline {
             let holder = format!("the PostgreSQL server with process id {pid}");
-            return Err(Error::InUse {
-                folder: folder.root().to_owned(),
-                holder,
-            });
+            return Err(Error::InUse { folder: folder.root().to_owned(), holder });
         }
         thread::sleep(POLL);
     }

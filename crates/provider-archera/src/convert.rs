@@ -16,9 +16,7 @@ const PARTNERSHIP: &str = "partnership";
 /// commonly made of, and none of them leads out of the path.
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c))
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c))
         && text.chars().any(|c| c.is_ascii_alphanumeric())
 }
 
@@ -55,11 +53,7 @@ pub(crate) fn listed(answer: &Answer, name: Option<&str>) -> Result<Page<ChildOr
             items.push(bare_org(org.org_id, org.name, document)?);
         }
     }
-    Ok(Page {
-        total_count: Some(items.len() as u64),
-        items,
-        next: None,
-    })
+    Ok(Page { total_count: Some(items.len() as u64), items, next: None })
 }
 
 /// Reads the answer to an invitation.
@@ -102,9 +96,7 @@ fn members(memberships: Vec<wire::Membership>) -> Vec<Member> {
             let role = membership.role.as_deref();
             Some(Member {
                 email: EmailAddress::new(membership.username?).ok()?,
-                role: Role::ALL
-                    .into_iter()
-                    .find(|known| Some(known.as_str()) == role),
+                role: Role::ALL.into_iter().find(|known| Some(known.as_str()) == role),
             })
         })
         .collect()

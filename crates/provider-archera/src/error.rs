@@ -21,9 +21,7 @@ pub(crate) fn read(answer: &Answer) -> Refusal {
         }
     }
     Refusal {
-        error_type: text("type")
-            .or_else(|| text("status"))
-            .or_else(|| text("code")),
+        error_type: text("type").or_else(|| text("status")).or_else(|| text("code")),
         message: match (text("message"), document.get("detail").and_then(detail)) {
             (Some(message), Some(detail)) => Some(format!("{message}: {detail}")),
             (message, detail) => message.or(detail),
@@ -34,10 +32,7 @@ pub(crate) fn read(answer: &Answer) -> Refusal {
 }
 
 fn word(value: &Value) -> Option<String> {
-    value
-        .as_str()
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// `detail` may be any document.

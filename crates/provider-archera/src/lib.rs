@@ -83,10 +83,8 @@ impl PartnerProvider for ArcheraProvider {
     async fn create_child_org(&self, new: &NewChildOrg) -> Result<Reply<ChildOrg>> {
         let faults = self.capabilities.create_faults(new);
         if !faults.is_empty() {
-            return Err(
-                refused_before_sending("the provider would refuse the content")
-                    .with_field_faults(faults),
-            );
+            return Err(refused_before_sending("the provider would refuse the content")
+                .with_field_faults(faults));
         }
         let path = ["v2", "partners", &self.partner_org_id, "orgs"];
         let body = wire::RegisterOrg::new(new);
@@ -111,22 +109,14 @@ impl PartnerProvider for ArcheraProvider {
             || query.status.is_some()
             || query.locked_by.is_some()
         {
-            return Err(Error::unsupported(
-                "find an organization by anything but its name",
-            ));
+            return Err(Error::unsupported("find an organization by anything but its name"));
         }
         if page.is_some() {
-            return Err(refused_before_sending(
-                "the page token is not one of this provider's",
-            ));
+            return Err(refused_before_sending("the page token is not one of this provider's"));
         }
         let call = Call::new("find_child_orgs", Method::GET, &["v1", "orgs"]);
         self.http
-            .call(
-                call,
-                |answer| convert::listed(answer, query.name.as_deref()),
-                error::read,
-            )
+            .call(call, |answer| convert::listed(answer, query.name.as_deref()), error::read)
             .await
     }
 
@@ -161,14 +151,7 @@ impl PartnerProvider for ArcheraProvider {
                 "the id cannot be one of this provider's",
             ));
         }
-        let path = [
-            "v2",
-            "partners",
-            &self.partner_org_id,
-            "orgs",
-            id.as_str(),
-            "invites",
-        ];
+        let path = ["v2", "partners", &self.partner_org_id, "orgs", id.as_str(), "invites"];
         let body = wire::InviteUsers::new(members);
         let call = Call::new("invite_members", Method::POST, &path).json(&body);
         self.http.call(call, convert::invited, error::read).await
@@ -179,9 +162,7 @@ impl PartnerProvider for ArcheraProvider {
         _id: &ProviderOrgId,
         _seat: &AdminSeat,
     ) -> Result<Reply<()>> {
-        Err(Error::unsupported(
-            "give the partner an administrator's seat",
-        ))
+        Err(Error::unsupported("give the partner an administrator's seat"))
     }
 }
 

@@ -48,9 +48,7 @@ pub(crate) struct InviteUsers<'a> {
 
 impl<'a> InviteUsers<'a> {
     pub(crate) fn new(members: &'a [NewMember]) -> Self {
-        Self {
-            users: members.iter().map(UserInvite::new).collect(),
-        }
+        Self { users: members.iter().map(UserInvite::new).collect() }
     }
 }
 
@@ -63,10 +61,7 @@ struct UserInvite<'a> {
 
 impl<'a> UserInvite<'a> {
     fn new(member: &'a NewMember) -> Self {
-        Self {
-            email: member.email.as_str(),
-            role: member.role.map(|role| role.as_str()),
-        }
+        Self { email: member.email.as_str(), role: member.role.map(|role| role.as_str()) }
     }
 }
 

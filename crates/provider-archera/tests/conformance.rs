@@ -24,10 +24,8 @@ fn config(sandbox: &Sandbox, list_orgs: bool) -> ArcheraConfig {
 }
 
 async fn start(list_orgs: bool) -> (Sandbox, ArcheraProvider) {
-    let sandbox = Sandbox::start(SandboxConfig {
-        archera_list_orgs: list_orgs,
-        ..SandboxConfig::default()
-    });
+    let sandbox =
+        Sandbox::start(SandboxConfig { archera_list_orgs: list_orgs, ..SandboxConfig::default() });
     let sandbox = sandbox.await.expect("a sandbox");
     let provider = ArcheraProvider::new(config(&sandbox, list_orgs));
     (sandbox, provider.expect("a client"))
@@ -49,10 +47,7 @@ fn new_org(name: &str) -> NewChildOrg {
 }
 
 fn member(email: &str, role: Option<Role>) -> NewMember {
-    NewMember {
-        email: EmailAddress::new(email).expect("an address"),
-        role,
-    }
+    NewMember { email: EmailAddress::new(email).expect("an address"), role }
 }
 
 #[tokio::test]
@@ -125,8 +120,6 @@ async fn a_partner_id_that_leads_out_of_the_path_is_refused() {
         assert!(matches!(made, Err(ConfigError::PartnerOrgId)), "{odd:?}");
     }
     let odd = ProviderOrgId::new("../../x").unwrap();
-    let invited = provider
-        .invite_members(&odd, &[member("one@acme.test", None)])
-        .await;
+    let invited = provider.invite_members(&odd, &[member("one@acme.test", None)]).await;
     assert_eq!(invited.unwrap_err().effect(), Effect::NotSent);
 }

@@ -30,10 +30,7 @@ async fn serve(status: u16, body: &'static str) -> Served {
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(5),
     });
-    Served {
-        _server: server,
-        provider: provider.expect("a client"),
-    }
+    Served { _server: server, provider: provider.expect("a client") }
 }
 
 fn new_org() -> NewChildOrg {
@@ -52,10 +49,7 @@ fn new_org() -> NewChildOrg {
 }
 
 fn member() -> NewMember {
-    NewMember {
-        email: EmailAddress::new("one@acme.test").expect("an address"),
-        role: None,
-    }
+    NewMember { email: EmailAddress::new("one@acme.test").expect("an address"), role: None }
 }
 
 async fn refusal(status: u16, body: &'static str) -> Error {
@@ -75,18 +69,9 @@ async fn a_registered_organization_is_read_with_its_people() {
     let offers = org.marketplace_offers.as_ref().unwrap();
     assert_eq!(offers.aws.as_deref(), Some("https://aws.acme.test/offer"));
     assert_eq!(offers.azure, None);
-    let people: Vec<_> = org
-        .members
-        .iter()
-        .map(|member| (member.email.as_str(), member.role))
-        .collect();
-    assert_eq!(
-        people,
-        [
-            ("admin@acme.test", Some(Role::Admin)),
-            ("other@acme.test", None)
-        ]
-    );
+    let people: Vec<_> =
+        org.members.iter().map(|member| (member.email.as_str(), member.role)).collect();
+    assert_eq!(people, [("admin@acme.test", Some(Role::Admin)), ("other@acme.test", None)]);
     assert_eq!((&org.customer_id, &org.owner), (&None, &None));
 }
 
@@ -100,13 +85,7 @@ async fn an_id_and_a_name_are_enough() {
 
 #[tokio::test]
 async fn a_success_without_an_id_may_have_registered_it() {
-    for body in [
-        "",
-        "{}",
-        r#"{"name": "Acme Inc"}"#,
-        r#"{"id": "../.."}"#,
-        "[1]",
-    ] {
+    for body in ["", "{}", r#"{"name": "Acme Inc"}"#, r#"{"id": "../.."}"#, "[1]"] {
         let error = refusal(200, body).await;
         let seen = (error.kind(), error.effect());
         assert_eq!(seen, (Kind::Unexpected, Effect::Unknown), "{body:?}");
@@ -130,10 +109,7 @@ async fn a_listing_shows_the_partners_children_alone() {
     let names: Vec<_> = page.items.iter().map(|org| org.name.as_str()).collect();
     assert_eq!(names, ["Acme Inc", "Globex"]);
     assert_eq!((page.total_count, &page.next), (Some(2), &None));
-    let named = OrgQuery {
-        name: Some("Acme Inc".to_owned()),
-        ..OrgQuery::default()
-    };
+    let named = OrgQuery { name: Some("Acme Inc".to_owned()), ..OrgQuery::default() };
     let page = served.provider.find_child_orgs(&named, None).await.unwrap();
     assert_eq!(page.items.len(), 1);
     assert_eq!(page.items[0].id.as_str(), ID);
@@ -151,10 +127,7 @@ async fn an_error_says_what_came() {
     );
     let error = refusal(401, include_str!("recorded/unauthorized.json")).await;
     assert_eq!(error.kind(), Kind::Unauthenticated);
-    assert_eq!(
-        error.answer().unwrap().message.as_deref(),
-        Some("Unauthorized")
-    );
+    assert_eq!(error.answer().unwrap().message.as_deref(), Some("Unauthorized"));
 }
 
 #[tokio::test]
@@ -162,10 +135,7 @@ async fn nested_faults_are_named_in_our_words() {
     let error = refusal(422, include_str!("recorded/unprocessable.json")).await;
     assert_eq!(error.kind(), Kind::InvalidInput);
     assert_eq!(error.effect(), Effect::NotApplied);
-    assert_eq!(
-        error.answer().unwrap().error_type.as_deref(),
-        Some("Unprocessable Entity")
-    );
+    assert_eq!(error.answer().unwrap().error_type.as_deref(), Some("Unprocessable Entity"));
     let mut faults: Vec<_> = error
         .field_faults()
         .iter()

@@ -42,9 +42,7 @@ pub struct Answer {
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer")
-            .field("status", &self.status)
-            .finish_non_exhaustive()
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
@@ -54,11 +52,7 @@ impl Answer {
         if let Some(document) = &mut document {
             key.scrub_document(document);
         }
-        Self {
-            status,
-            body,
-            document,
-        }
+        Self { status, body, document }
     }
 
     /// The HTTP status.

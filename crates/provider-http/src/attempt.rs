@@ -85,10 +85,7 @@ impl Attempt {
             Ok(reply) => {
                 self.outcome = "ok";
                 signals.note_success(Utc::now());
-                tracing::debug!(
-                    provider.request_id = reply.request_id,
-                    "the provider answered"
-                );
+                tracing::debug!(provider.request_id = reply.request_id, "the provider answered");
             }
             Err(error) => {
                 self.outcome = outcome_of(error);
@@ -154,24 +151,14 @@ async fn send(client: &HttpClient, call: Call<'_>, key: &Key, span: &Span) -> Re
         .header(client.credentials().header(), key.header_value());
     if let Some(body) = call.body {
         let body = body.map_err(|fault| {
-            Error::new(
-                Kind::Unexpected,
-                Effect::NotSent,
-                "the request could not be formed",
-            )
-            .with_source(fault)
+            Error::new(Kind::Unexpected, Effect::NotSent, "the request could not be formed")
+                .with_source(fault)
         })?;
-        request = request
-            .header(http::header::CONTENT_TYPE, "application/json")
-            .body(body);
+        request = request.header(http::header::CONTENT_TYPE, "application/json").body(body);
     }
     let mut headers = HeaderMap::new();
     trace::inject(&mut headers);
-    let response = request
-        .headers(headers)
-        .send()
-        .await
-        .map_err(transport_error)?;
+    let response = request.headers(headers).send().await.map_err(transport_error)?;
     receive(client, response, key, span).await
 }
 
@@ -190,11 +177,7 @@ async fn receive(
     }
     client.signals().note_headers(&headers, Utc::now());
     match read_body(response).await {
-        Ok(body) => Ok(Received {
-            answer: Answer::new(status, body, key),
-            headers,
-            request_id,
-        }),
+        Ok(body) => Ok(Received { answer: Answer::new(status, body, key), headers, request_id }),
         Err(fault) => Err(body_error(status, fault).with_answer(bare_answer(status, request_id))),
     }
 }
@@ -205,11 +188,7 @@ fn judge<T>(
     read: impl FnOnce(&Answer) -> std::result::Result<T, Unreadable>,
     read_refusal: impl FnOnce(&Answer) -> Refusal,
 ) -> Result<Reply<T>> {
-    let Received {
-        answer,
-        headers,
-        request_id,
-    } = received;
+    let Received { answer, headers, request_id } = received;
     if answer.status.is_success() {
         return match read(&answer) {
             Ok(value) => Ok(Reply { value, request_id }),
@@ -218,9 +197,7 @@ fn judge<T>(
         };
     }
     let refusal = read_refusal(&answer);
-    let (kind, effect) = refusal
-        .verdict
-        .unwrap_or_else(|| judge_status(answer.status));
+    let (kind, effect) = refusal.verdict.unwrap_or_else(|| judge_status(answer.status));
     let mut faults = refusal.field_faults;
     for fault in &mut faults {
         fault.message = key.scrub_words(&fault.message);
@@ -239,9 +216,5 @@ fn judge<T>(
 }
 
 fn bare_answer(status: StatusCode, request_id: Option<String>) -> ProviderAnswer {
-    ProviderAnswer {
-        status: status.as_u16(),
-        request_id,
-        ..ProviderAnswer::default()
-    }
+    ProviderAnswer { status: status.as_u16(), request_id, ..ProviderAnswer::default() }
 }

@@ -24,13 +24,7 @@ impl<'a> Call<'a> {
     /// closes an idle one leaves it open whether a write was done.
     #[must_use]
     pub fn new(operation: &'static str, method: Method, path: &[&'a str]) -> Self {
-        Self {
-            operation,
-            method,
-            path: path.to_vec(),
-            query: Vec::new(),
-            body: None,
-        }
+        Self { operation, method, path: path.to_vec(), query: Vec::new(), body: None }
     }
 
     /// The same request with one more query parameter.

@@ -32,23 +32,11 @@ pub(crate) fn transport_error(error: reqwest::Error) -> Error {
     let error = error.without_url();
     // A connect timeout is both; nothing was written then.
     let (kind, effect, message) = if error.is_connect() {
-        (
-            Kind::Unavailable,
-            Effect::NotSent,
-            "the provider could not be reached",
-        )
+        (Kind::Unavailable, Effect::NotSent, "the provider could not be reached")
     } else if error.is_builder() {
-        (
-            Kind::Unexpected,
-            Effect::NotSent,
-            "the request could not be formed",
-        )
+        (Kind::Unexpected, Effect::NotSent, "the request could not be formed")
     } else if error.is_timeout() {
-        (
-            Kind::Unavailable,
-            Effect::Unknown,
-            "the provider did not answer in time",
-        )
+        (Kind::Unavailable, Effect::Unknown, "the provider did not answer in time")
     } else {
         (
             Kind::Unavailable,
@@ -98,11 +86,7 @@ pub(crate) fn unreadable_error(status: StatusCode, why: &Unreadable) -> Error {
 
 /// How long `Retry-After` asks us to wait: seconds, or an HTTP date seen from `now`.
 pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let text = headers
-        .get(http::header::RETRY_AFTER)?
-        .to_str()
-        .ok()?
-        .trim();
+    let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
@@ -149,9 +133,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
-        let now = DateTime::parse_from_rfc3339("1994-11-06T08:49:00Z")
-            .unwrap()
-            .to_utc();
+        let now = DateTime::parse_from_rfc3339("1994-11-06T08:49:00Z").unwrap().to_utc();
         let wait = |text: &'static str| {
             let headers = HeaderMap::from_iter([(
                 http::header::RETRY_AFTER,
@@ -160,10 +142,7 @@ mod tests {
             retry_after(&headers, now)
         };
         assert_eq!(wait("120"), Some(Duration::from_secs(120)));
-        assert_eq!(
-            wait("Sun, 06 Nov 1994 08:49:37 GMT"),
-            Some(Duration::from_secs(37))
-        );
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(37)));
         assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(wait("soon"), None);
         assert_eq!(wait("-1"), None);

@@ -128,11 +128,7 @@ impl HttpClient {
     }
 
     pub(crate) fn client_for(&self, method: &Method) -> &Client {
-        if method == Method::GET {
-            &self.reads
-        } else {
-            &self.writes
-        }
+        if method == Method::GET { &self.reads } else { &self.writes }
     }
 
     pub(crate) fn credentials(&self) -> &Credentials {
@@ -166,11 +162,7 @@ pub(crate) fn check_url(url: &Url) -> std::result::Result<(), ClientError> {
         && url.password().is_none()
         && url.query().is_none()
         && url.fragment().is_none();
-    if scheme_fits && bare {
-        Ok(())
-    } else {
-        Err(ClientError::Url)
-    }
+    if scheme_fits && bare { Ok(()) } else { Err(ClientError::Url) }
 }
 
 /// A builder that follows no redirect and gives up in time.

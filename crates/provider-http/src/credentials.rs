@@ -26,10 +26,7 @@ pub(crate) struct Credentials {
 
 impl Credentials {
     pub(crate) fn new(header: HeaderName, secret: SecretString) -> Result<Self, InvalidSecret> {
-        Ok(Self {
-            header,
-            key: ArcSwap::from_pointee(Key::new(secret)?),
-        })
+        Ok(Self { header, key: ArcSwap::from_pointee(Key::new(secret)?) })
     }
 
     pub(crate) fn replace(&self, secret: SecretString) -> Result<(), InvalidSecret> {
@@ -48,9 +45,7 @@ impl Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("header", &self.header)
-            .finish_non_exhaustive()
+        f.debug_struct("Credentials").field("header", &self.header).finish_non_exhaustive()
     }
 }
 
@@ -83,11 +78,8 @@ impl Key {
     /// The provider's words, fit for an error: scrubbed, on one line, of bounded length.
     pub(crate) fn scrub_words(&self, text: &str) -> String {
         // Wiped before it is cut: a cut may leave a piece of a key that no search would find.
-        let words: String = self
-            .scrub(text)
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
+        let words: String =
+            self.scrub(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         match words.char_indices().nth(MAX_WORDS) {
             Some((end, _)) => format!("{}…", &words[..end]),
             None => words,
@@ -111,9 +103,7 @@ impl Key {
                         .map(|(name, value)| (self.scrub(&name), value))
                         .collect();
                 }
-                members
-                    .values_mut()
-                    .for_each(|value| self.scrub_document(value));
+                members.values_mut().for_each(|value| self.scrub_document(value));
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
@@ -146,10 +136,7 @@ mod tests {
         let mut document =
             serde_json::json!({"a": ["s3cret-key"], "s3cret-key": {"b": "x s3cret-key y"}, "n": 1});
         key().scrub_document(&mut document);
-        assert_eq!(
-            document,
-            serde_json::json!({"a": ["***"], "***": {"b": "x *** y"}, "n": 1})
-        );
+        assert_eq!(document, serde_json::json!({"a": ["***"], "***": {"b": "x *** y"}, "n": 1}));
     }
 
     #[test]

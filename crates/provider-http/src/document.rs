@@ -49,9 +49,8 @@ impl DocumentClient {
         let mut bare = url.clone();
         bare.set_query(None);
         check_url(&bare)?;
-        let client = careful_builder(&url, timeout, connect_timeout)?
-            .build()
-            .map_err(ClientError::Build)?;
+        let client =
+            careful_builder(&url, timeout, connect_timeout)?.build().map_err(ClientError::Build)?;
         Ok(Self { client, url })
     }
 

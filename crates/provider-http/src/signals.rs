@@ -60,10 +60,7 @@ impl AccountSignals {
     /// The signals as they now are.
     #[must_use]
     pub fn snapshot(&self) -> SignalSnapshot {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn note_headers(&self, headers: &HeaderMap, now: DateTime<Utc>) {
@@ -128,10 +125,7 @@ mod tests {
     use partner_core::Effect;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-            .collect()
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
     #[test]
@@ -156,10 +150,7 @@ mod tests {
         let at = DateTime::UNIX_EPOCH;
         let alone = parse_rate_limit(&headers(&[("x-ratelimit-limit", "7")]), at).unwrap();
         assert_eq!((alone.limit, alone.window), (7, None));
-        assert_eq!(
-            parse_rate_limit(&headers(&[("x-ratelimit-limit", "many")]), at),
-            None
-        );
+        assert_eq!(parse_rate_limit(&headers(&[("x-ratelimit-limit", "many")]), at), None);
         assert_eq!(parse_rate_limit(&headers(&[]), at), None);
     }
 
@@ -170,9 +161,6 @@ mod tests {
         signals.note_error(&Error::new(Kind::NotFound, Effect::NotApplied, "x"), at);
         assert_eq!(signals.snapshot(), SignalSnapshot::default());
         signals.note_error(&Error::new(Kind::Unavailable, Effect::Unknown, "x"), at);
-        assert_eq!(
-            signals.snapshot().last_error.map(|error| error.kind),
-            Some(Kind::Unavailable)
-        );
+        assert_eq!(signals.snapshot().last_error.map(|error| error.kind), Some(Kind::Unavailable));
     }
 }

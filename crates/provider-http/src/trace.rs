@@ -60,37 +60,23 @@ impl TraceContext {
             return None;
         }
         let context: Self = parent.to_str().ok()?.trim().parse().ok()?;
-        let states: Option<Vec<&str>> = headers
-            .get_all("tracestate")
-            .iter()
-            .map(|value| value.to_str().ok())
-            .collect();
+        let states: Option<Vec<&str>> =
+            headers.get_all("tracestate").iter().map(|value| value.to_str().ok()).collect();
         let state = states.map(|states| states.join(",")).unwrap_or_default();
         let usable = !state.is_empty() && state.len() <= MAX_TRACE_STATE;
-        Some(Self {
-            trace_state: usable.then_some(state),
-            ..context
-        })
+        Some(Self { trace_state: usable.then_some(state), ..context })
     }
 
     /// The same trace with a new span in it, as the parent of what comes next.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self {
-            span_id: random_id(),
-            ..self.clone()
-        }
+        Self { span_id: random_id(), ..self.clone() }
     }
 
     /// The value of `traceparent`, version 00.
     #[must_use]
     pub fn traceparent(&self) -> String {
-        format!(
-            "00-{}-{}-{:02x}",
-            self.trace_id_hex(),
-            hex(&self.span_id),
-            self.flags
-        )
+        format!("00-{}-{}-{:02x}", self.trace_id_hex(), hex(&self.span_id), self.flags)
     }
 
     /// The trace id as 32 hexadecimal digits, for logs.
@@ -122,12 +108,7 @@ impl FromStr for TraceContext {
         {
             return Err(InvalidTraceParent);
         }
-        Ok(Self {
-            trace_id,
-            span_id,
-            flags,
-            trace_state: None,
-        })
+        Ok(Self { trace_id, span_id, flags, trace_state: None })
     }
 }
 

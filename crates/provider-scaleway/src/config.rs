@@ -39,15 +39,7 @@ pub fn capabilities() -> Capabilities {
     let phone_number = FieldRule::optional(Field::OwnerPhoneNumber);
     let comment = FieldRule::optional(Field::Comment).chars(1, 1024);
     let siren_number = FieldRule::optional(Field::SirenNumber).format(Format::Digits(9));
-    let updatable = [
-        customer_id,
-        name,
-        email,
-        first_name,
-        last_name,
-        phone_number,
-        comment,
-    ];
+    let updatable = [customer_id, name, email, first_name, last_name, phone_number, comment];
     let by = |field, strength| FindBy { field, strength };
     Capabilities {
         create: true,
@@ -60,10 +52,7 @@ pub fn capabilities() -> Capabilities {
         ],
         update_fields: updatable
             .into_iter()
-            .map(|rule| FieldRule {
-                required: false,
-                ..rule
-            })
+            .map(|rule| FieldRule { required: false, ..rule })
             .collect(),
         lock: true,
         invite: false,

@@ -32,10 +32,7 @@ impl Place {
         };
         let parts = token.0.split_once('.').and_then(|(page, seen)| {
             let page = page.parse().ok().filter(|page| *page >= 1)?;
-            Some(Self {
-                page,
-                seen: seen.parse().ok()?,
-            })
+            Some(Self { page, seen: seen.parse().ok()? })
         });
         parts.ok_or_else(|| {
             Error::new(
@@ -47,10 +44,7 @@ impl Place {
     }
 
     fn next(self, on_page: usize) -> Self {
-        Self {
-            page: self.page.saturating_add(1),
-            seen: self.seen.saturating_add(on_page as u64),
-        }
+        Self { page: self.page.saturating_add(1), seen: self.seen.saturating_add(on_page as u64) }
     }
 }
 
@@ -80,10 +74,7 @@ pub(crate) fn query(query: &OrgQuery, place: Place) -> Vec<(&'static str, String
         ("email", email.map(str::to_owned)),
         ("customer_id", query.customer_id.clone()),
     ];
-    given
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
+    given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// Reads an answer that is one organization: the one with id `expected`, where one was asked for.
@@ -105,11 +96,8 @@ pub(crate) fn page(
 ) -> std::result::Result<Page<ChildOrg>, Unreadable> {
     let list = wire::ListOrganizations::deserialize(answer.require_document()?)
         .map_err(|error| Unreadable::json(&error))?;
-    let items = list
-        .organizations
-        .iter()
-        .map(org_of)
-        .collect::<std::result::Result<Vec<_>, _>>()?;
+    let items =
+        list.organizations.iter().map(org_of).collect::<std::result::Result<Vec<_>, _>>()?;
     let next = place.next(items.len());
     let is_last = items.is_empty() || list.total_count.is_some_and(|total| next.seen >= total);
     Ok(Page {
@@ -167,14 +155,8 @@ fn status_and_lock(org: &wire::Organization) -> (Status, Option<Lock>) {
     match org.status.as_deref() {
         Some("opened") => (Status::Active, None),
         Some("closed") => (Status::Closed, None),
-        Some("locked") => (
-            Status::Locked,
-            Some(lock(filled(org.lock_reason_message.clone()))),
-        ),
-        Some(_) | None => (
-            Status::Locked,
-            Some(lock(Some("unknown_status".to_owned()))),
-        ),
+        Some("locked") => (Status::Locked, Some(lock(filled(org.lock_reason_message.clone())))),
+        Some(_) | None => (Status::Locked, Some(lock(Some("unknown_status".to_owned())))),
     }
 }
 
@@ -185,9 +167,7 @@ fn filled(text: Option<String>) -> Option<String> {
 }
 
 fn time(text: &str) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(text)
-        .ok()
-        .map(|time| time.to_utc())
+    DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
 }
 
 /// The id in lower case with hyphens; `None` for what is no UUID in that form.
@@ -210,10 +190,7 @@ pub(crate) fn check_seat(seat: &AdminSeat) -> Result<()> {
         });
     };
     if !(2..=64).contains(&length) || !seat.username.chars().all(fits) {
-        fault(
-            "username",
-            "must have 2 to 64 letters, digits, '@', '.', '_' or '-'",
-        );
+        fault("username", "must have 2 to 64 letters, digits, '@', '.', '_' or '-'");
     }
     if seat.password.expose_secret().chars().count() > 72 {
         fault("password", "must have at most 72 characters");

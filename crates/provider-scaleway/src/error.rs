@@ -37,9 +37,7 @@ fn read_with(answer: &Answer, field_of: fn(&str) -> Option<Field>) -> Refusal {
     };
     let text = |name: &str| document.get(name)?.as_str().map(str::to_owned);
     let error_type = text("type").filter(|text| !text.is_empty());
-    let verdict = error_type
-        .as_deref()
-        .and_then(|error_type| verdict(answer.status(), error_type));
+    let verdict = error_type.as_deref().and_then(|error_type| verdict(answer.status(), error_type));
     let field_faults = document
         .get("details")
         .and_then(Value::as_array)

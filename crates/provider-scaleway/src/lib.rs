@@ -47,11 +47,7 @@ impl ScalewayProvider {
             timeout: config.timeout,
             connect_timeout: config.connect_timeout,
         })?;
-        Ok(Self {
-            http,
-            capabilities: capabilities(),
-            partner_id: config.partner_id,
-        })
+        Ok(Self { http, capabilities: capabilities(), partner_id: config.partner_id })
     }
 
     /// What the account's last answers told of its health.
@@ -78,18 +74,12 @@ impl ScalewayProvider {
         body: Option<&impl serde::Serialize>,
     ) -> Result<Reply<ChildOrg>> {
         let id = uuid_of(id)?;
-        let path: Vec<&str> = ROOT
-            .into_iter()
-            .chain([id.as_str()])
-            .chain(action)
-            .collect();
+        let path: Vec<&str> = ROOT.into_iter().chain([id.as_str()]).chain(action).collect();
         let mut call = Call::new(operation, method, &path);
         if let Some(body) = body {
             call = call.json(body);
         }
-        self.http
-            .call(call, |answer| convert::org(answer, Some(&id)), error::read)
-            .await
+        self.http.call(call, |answer| convert::org(answer, Some(&id)), error::read).await
     }
 }
 
@@ -110,14 +100,11 @@ impl PartnerProvider for ScalewayProvider {
         }
         let body = wire::CreateOrganization::new(self.partner_id, new);
         let call = Call::new("create_child_org", Method::POST, &ROOT).json(&body);
-        self.http
-            .call(call, |answer| convert::org(answer, None), error::read)
-            .await
+        self.http.call(call, |answer| convert::org(answer, None), error::read).await
     }
 
     async fn get_child_org(&self, id: &ProviderOrgId) -> Result<Reply<ChildOrg>> {
-        self.call_org(id, "get_child_org", Method::GET, None, None::<&()>)
-            .await
+        self.call_org(id, "get_child_org", Method::GET, None, None::<&()>).await
     }
 
     async fn find_child_orgs(
@@ -133,9 +120,7 @@ impl PartnerProvider for ScalewayProvider {
         for (name, value) in convert::query(query, place) {
             call = call.query(name, value);
         }
-        self.http
-            .call(call, |answer| convert::page(answer, place), error::read)
-            .await
+        self.http.call(call, |answer| convert::page(answer, place), error::read).await
     }
 
     async fn update_child_org(
@@ -151,32 +136,17 @@ impl PartnerProvider for ScalewayProvider {
             return Err(refused_before_sending().with_field_faults(faults));
         }
         let body = wire::UpdateOrganization::new(patch);
-        self.call_org(id, "update_child_org", Method::PATCH, None, Some(&body))
-            .await
+        self.call_org(id, "update_child_org", Method::PATCH, None, Some(&body)).await
     }
 
     async fn lock_child_org(&self, id: &ProviderOrgId) -> Result<Reply<ChildOrg>> {
         let body = wire::Empty {};
-        self.call_org(
-            id,
-            "lock_child_org",
-            Method::POST,
-            Some("lock"),
-            Some(&body),
-        )
-        .await
+        self.call_org(id, "lock_child_org", Method::POST, Some("lock"), Some(&body)).await
     }
 
     async fn unlock_child_org(&self, id: &ProviderOrgId) -> Result<Reply<ChildOrg>> {
         let body = wire::Empty {};
-        self.call_org(
-            id,
-            "unlock_child_org",
-            Method::POST,
-            Some("unlock"),
-            Some(&body),
-        )
-        .await
+        self.call_org(id, "unlock_child_org", Method::POST, Some("unlock"), Some(&body)).await
     }
 
     async fn invite_members(
@@ -190,10 +160,7 @@ impl PartnerProvider for ScalewayProvider {
     async fn request_admin_role(&self, id: &ProviderOrgId, seat: &AdminSeat) -> Result<Reply<()>> {
         convert::check_seat(seat)?;
         let id = uuid_of(id)?;
-        let path: Vec<&str> = ROOT
-            .into_iter()
-            .chain([id.as_str(), "request-admin-role"])
-            .collect();
+        let path: Vec<&str> = ROOT.into_iter().chain([id.as_str(), "request-admin-role"]).collect();
         let body = wire::RequestAdminRole {
             username: &seat.username,
             email: seat.email.as_str(),
@@ -201,9 +168,7 @@ impl PartnerProvider for ScalewayProvider {
         };
         let call = Call::new("request_admin_role", Method::POST, &path).json(&body);
         // A success is 204 and empty; nothing in it is read.
-        self.http
-            .call(call, |_| Ok(()), |answer| error::read_seat(answer, seat))
-            .await
+        self.http.call(call, |_| Ok(()), |answer| error::read_seat(answer, seat)).await
     }
 }
 
@@ -219,9 +184,5 @@ fn uuid_of(id: &ProviderOrgId) -> Result<String> {
 }
 
 fn refused_before_sending() -> Error {
-    Error::new(
-        Kind::InvalidInput,
-        Effect::NotSent,
-        "the provider would refuse the content",
-    )
+    Error::new(Kind::InvalidInput, Effect::NotSent, "the provider would refuse the content")
 }

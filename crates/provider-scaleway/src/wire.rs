@@ -29,9 +29,7 @@ impl<'a> CreateOrganization<'a> {
         let text = |text: Option<&'a String>| text.map_or("", String::as_str);
         Self {
             partner_id,
-            email: owner
-                .and_then(|owner| owner.email.as_ref())
-                .map_or("", |email| email.as_str()),
+            email: owner.and_then(|owner| owner.email.as_ref()).map_or("", |email| email.as_str()),
             organization_name: &new.name,
             owner_firstname: text(owner.and_then(|owner| owner.first_name.as_ref())),
             owner_lastname: text(owner.and_then(|owner| owner.last_name.as_ref())),

@@ -69,15 +69,9 @@ async fn a_partners_lock_hides_the_providers_and_an_unlock_shows_it_again() {
     let waiting = Some((LockOrigin::Provider, "validate_email"));
     assert_eq!(lock(&made), waiting);
     let locked = provider.lock_child_org(&made.id).await.unwrap();
-    assert_eq!(
-        lock(&locked),
-        Some((LockOrigin::Partner, "locked_by_reseller"))
-    );
+    assert_eq!(lock(&locked), Some((LockOrigin::Partner, "locked_by_reseller")));
     let unlocked = provider.unlock_child_org(&made.id).await.unwrap();
-    assert_eq!(
-        (unlocked.status, lock(&unlocked)),
-        (Status::Locked, waiting)
-    );
+    assert_eq!((unlocked.status, lock(&unlocked)), (Status::Locked, waiting));
     sandbox.control().validate_email(uuid(&made)).unwrap();
     let read = provider.get_child_org(&made.id).await.unwrap();
     assert_eq!((read.status, lock(&read)), (Status::Active, None));
@@ -89,10 +83,7 @@ async fn closed_ones_are_listed_and_two_may_share_a_customer() {
     let first = provider.create_child_org(&new_org(1)).await.unwrap().value;
     provider.create_child_org(&new_org(2)).await.unwrap();
     sandbox.control().close(uuid(&first)).unwrap();
-    let query = OrgQuery {
-        customer_id: Some("cust-1".to_owned()),
-        ..OrgQuery::default()
-    };
+    let query = OrgQuery { customer_id: Some("cust-1".to_owned()), ..OrgQuery::default() };
     let found = provider.find_child_orgs(&query, None).await.unwrap();
     let statuses: Vec<_> = found.items.iter().map(|org| org.status).collect();
     assert_eq!(statuses, [Status::Closed, Status::Locked]);
@@ -120,10 +111,7 @@ async fn what_is_lost_on_the_way_back_is_unknown() {
         let seen = (error.kind(), error.effect());
         assert_eq!(seen, (kind, Effect::Unknown), "{answer:?}");
         let made = sandbox.control().scaleway_organizations().len();
-        assert_eq!(
-            made, n as usize,
-            "one request, one organization: {answer:?}"
-        );
+        assert_eq!(made, n as usize, "one request, one organization: {answer:?}");
     }
     assert!(sandbox.control().unfired_faults().is_empty());
 }
@@ -131,9 +119,7 @@ async fn what_is_lost_on_the_way_back_is_unknown() {
 #[tokio::test]
 async fn a_wrong_key_is_told_from_a_wrong_partner() {
     let (sandbox, provider) = start().await;
-    provider
-        .replace_secret(Uuid::nil().to_string().into())
-        .unwrap();
+    provider.replace_secret(Uuid::nil().to_string().into()).unwrap();
     let error = provider.create_child_org(&new_org(1)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unauthenticated);
     let other = ScalewayProvider::new(ScalewayConfig {
@@ -153,10 +139,7 @@ async fn a_wrong_key_is_told_from_a_wrong_partner() {
 #[tokio::test]
 async fn the_rate_limit_is_seen() {
     let (_sandbox, provider) = start().await;
-    provider
-        .find_child_orgs(&OrgQuery::default(), None)
-        .await
-        .unwrap();
+    provider.find_child_orgs(&OrgQuery::default(), None).await.unwrap();
     let limit = provider.signals().snapshot().rate_limit.unwrap();
     assert_eq!(limit.limit, 50);
     assert_eq!(limit.window, Some(Duration::from_secs(1)));
@@ -165,10 +148,7 @@ async fn the_rate_limit_is_seen() {
 #[tokio::test]
 async fn a_long_listing_is_read_to_its_end() {
     let (sandbox, provider) = start().await;
-    sandbox
-        .control()
-        .seed(sandbox::Provider::Scaleway, 230)
-        .unwrap();
+    sandbox.control().seed(sandbox::Provider::Scaleway, 230).unwrap();
     let (mut ids, mut next) = (HashSet::new(), None);
     for page_length in [100, 100, 30] {
         let all = OrgQuery::default();

@@ -28,10 +28,7 @@ async fn serve(answer: ResponseTemplate) -> Served {
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(5),
     });
-    Served {
-        _server: server,
-        provider: provider.expect("a client"),
-    }
+    Served { _server: server, provider: provider.expect("a client") }
 }
 
 fn document(status: u16, body: &'static str) -> ResponseTemplate {
@@ -119,11 +116,7 @@ async fn a_list_goes_on_until_its_total() {
 async fn an_empty_page_ends_a_list_whatever_its_total() {
     let body = r#"{"organizations": [], "total_count": 7}"#;
     let served = serve(document(200, body)).await;
-    let page = served
-        .provider
-        .find_child_orgs(&OrgQuery::default(), None)
-        .await
-        .unwrap();
+    let page = served.provider.find_child_orgs(&OrgQuery::default(), None).await.unwrap();
     assert_eq!((page.items.len(), &page.next), (0, &None));
 }
 
@@ -136,47 +129,17 @@ async fn documented_errors_mean_what_is_documented() {
         };
     }
     let table = [
-        (
-            400,
-            recorded!("invalid_arguments"),
-            Kind::InvalidInput,
-            refused,
-        ),
-        (
-            401,
-            recorded!("denied_authentication"),
-            Kind::Unauthenticated,
-            refused,
-        ),
-        (
-            403,
-            recorded!("permissions_denied"),
-            Kind::PermissionDenied,
-            refused,
-        ),
-        (
-            403,
-            recorded!("quotas_exceeded"),
-            Kind::PermissionDenied,
-            refused,
-        ),
+        (400, recorded!("invalid_arguments"), Kind::InvalidInput, refused),
+        (401, recorded!("denied_authentication"), Kind::Unauthenticated, refused),
+        (403, recorded!("permissions_denied"), Kind::PermissionDenied, refused),
+        (403, recorded!("quotas_exceeded"), Kind::PermissionDenied, refused),
         (404, recorded!("not_found"), Kind::NotFound, refused),
         (409, recorded!("transient_state"), Kind::Conflict, refused),
         (409, recorded!("already_exists"), Kind::Conflict, refused),
         (410, recorded!("resource_expired"), Kind::Conflict, refused),
-        (
-            412,
-            recorded!("precondition_failed"),
-            Kind::Conflict,
-            refused,
-        ),
+        (412, recorded!("precondition_failed"), Kind::Conflict, refused),
         (423, recorded!("locked"), Kind::Conflict, refused),
-        (
-            503,
-            recorded!("out_of_stock"),
-            Kind::Unavailable,
-            Effect::Unknown,
-        ),
+        (503, recorded!("out_of_stock"), Kind::Unavailable, Effect::Unknown),
     ];
     for (status, (name, body), kind, effect) in table {
         let error = refusal(status, body).await;
@@ -206,10 +169,7 @@ async fn faulty_arguments_are_named_in_our_words() {
     let fields: Vec<_> = faults.iter().map(|fault| fault.field).collect();
     assert_eq!(fields, [Some(Field::Name), Some(Field::SirenNumber), None]);
     assert_eq!(faults[0].provider_field, "organization_name");
-    assert_eq!(
-        faults[0].message,
-        "breaks a constraint: must be between 2 and 256 characters"
-    );
+    assert_eq!(faults[0].message, "breaks a constraint: must be between 2 and 256 characters");
     assert_eq!(faults[1].message, "has the wrong format");
     assert_eq!(faults[2].message, "is required");
 }

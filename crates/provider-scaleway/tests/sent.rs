@@ -121,11 +121,7 @@ async fn a_faulty_create_is_not_sent() {
     let error = provider.create_child_org(&new).await.unwrap_err();
     assert_eq!(error.kind(), Kind::InvalidInput);
     assert_eq!(error.effect(), Effect::NotSent);
-    let named: Vec<_> = error
-        .field_faults()
-        .iter()
-        .filter_map(|f| f.field)
-        .collect();
+    let named: Vec<_> = error.field_faults().iter().filter_map(|f| f.field).collect();
     assert_eq!(
         named,
         [
@@ -151,10 +147,7 @@ async fn a_patch_names_what_changes_and_empties_by_the_empty_text() {
     provider.update_child_org(&id(), &patch).await.unwrap();
     let request = only_request(&server).await;
     assert_eq!(request.method, "PATCH");
-    assert_eq!(
-        body(&request),
-        json!({"name": "Acme SA", "phone_number": "", "comment": ""})
-    );
+    assert_eq!(body(&request), json!({"name": "Acme SA", "phone_number": "", "comment": ""}));
 }
 
 #[tokio::test]
@@ -163,10 +156,7 @@ async fn locks_say_nothing_but_an_empty_object() {
     provider.lock_child_org(&id()).await.unwrap();
     let request = only_request(&server).await;
     let path = format!("/partner/v1/organizations/{ID}/lock");
-    assert_eq!(
-        (request.url.path(), body(&request)),
-        (path.as_str(), json!({}))
-    );
+    assert_eq!((request.url.path(), body(&request)), (path.as_str(), json!({})));
 }
 
 #[tokio::test]
@@ -255,26 +245,16 @@ async fn a_password_that_is_said_back_is_wiped() {
     let shown = format!("{error:?} {error}");
     assert!(!shown.contains("hunter2"), "{shown}");
     assert!(!shown.contains("s3cret-key"), "{shown}");
-    assert_eq!(
-        error.field_faults()[0].field,
-        None,
-        "the seat's address is not the owner's"
-    );
+    assert_eq!(error.field_faults()[0].field, None, "the seat's address is not the owner's");
 }
 
 #[tokio::test]
 async fn what_scaleway_cannot_do_is_not_sent() {
     let (server, provider) = serve(an_org()).await;
-    let member = NewMember {
-        email: EmailAddress::new("member@acme.test").unwrap(),
-        role: None,
-    };
+    let member = NewMember { email: EmailAddress::new("member@acme.test").unwrap(), role: None };
     let invited = provider.invite_members(&id(), &[member]).await;
     assert_eq!(invited.unwrap_err().kind(), Kind::Unsupported);
-    let by_name = OrgQuery {
-        name: Some("Acme".to_owned()),
-        ..OrgQuery::default()
-    };
+    let by_name = OrgQuery { name: Some("Acme".to_owned()), ..OrgQuery::default() };
     let found = provider.find_child_orgs(&by_name, None).await;
     assert_eq!(found.unwrap_err().kind(), Kind::Unsupported);
     assert_eq!(server.received_requests().await.unwrap().len(), 0);
@@ -288,10 +268,7 @@ async fn a_key_can_be_replaced_while_it_runs() {
     provider.get_child_org(&id()).await.unwrap();
     assert!(provider.replace_secret("".into()).is_err());
     let requests = server.received_requests().await.unwrap();
-    let keys: Vec<_> = requests
-        .iter()
-        .map(|r| &r.headers["x-auth-token"])
-        .collect();
+    let keys: Vec<_> = requests.iter().map(|r| &r.headers["x-auth-token"]).collect();
     assert_eq!(keys, ["s3cret-key", "another-key"]);
     assert!(provider.signals().snapshot().last_success_at.is_some());
 }

@@ -39,8 +39,7 @@ impl Clock {
             Source::System => Utc::now(),
             Source::Manual(time) => *time.lock().unwrap_or_else(PoisonError::into_inner),
         };
-        now.with_nanosecond(now.nanosecond() / 1000 * 1000)
-            .unwrap_or(now)
+        now.with_nanosecond(now.nanosecond() / 1000 * 1000).unwrap_or(now)
     }
 
     /// Moves a manual clock on. The system's clock cannot be moved: then nothing happens and the

@@ -63,9 +63,6 @@ impl Latency {
     /// for the rest.
     #[must_use]
     pub fn realistic() -> Self {
-        Self {
-            create: Duration::from_millis(1500),
-            other: Duration::from_millis(100),
-        }
+        Self { create: Duration::from_millis(1500), other: Duration::from_millis(100) }
     }
 }

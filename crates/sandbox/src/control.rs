@@ -181,15 +181,13 @@ impl Control {
     /// [`Control::clear_requests`]).
     pub async fn until_received(&self, operation: Operation, count: u64) {
         let log = &self.shared.log;
-        log.wait_for(operation, |tally| tally.received >= count)
-            .await;
+        log.wait_for(operation, |tally| tally.received >= count).await;
     }
 
     /// Waits until `count` requests of an operation have changed the state.
     pub async fn until_applied(&self, operation: Operation, count: u64) {
         let log = &self.shared.log;
-        log.wait_for(operation, |tally| tally.applied >= count)
-            .await;
+        log.wait_for(operation, |tally| tally.applied >= count).await;
     }
 }
 
@@ -293,8 +291,7 @@ impl Control {
     /// [`ControlError::UnknownOrganization`] or [`ControlError::Storage`].
     pub fn validate_email(&self, id: Uuid) -> Result<(), ControlError> {
         self.change(id, |org, _| {
-            org.provider_lock
-                .take_if(|lock| lock.reason == VALIDATE_EMAIL);
+            org.provider_lock.take_if(|lock| lock.reason == VALIDATE_EMAIL);
         })
     }
 
@@ -305,10 +302,7 @@ impl Control {
     /// As [`Control::validate_email`].
     pub fn lock_by_provider(&self, id: Uuid, reason: &str) -> Result<(), ControlError> {
         self.change(id, |org, since| {
-            org.provider_lock = Some(ProviderLock {
-                reason: reason.to_owned(),
-                since,
-            });
+            org.provider_lock = Some(ProviderLock { reason: reason.to_owned(), since });
         })
     }
 

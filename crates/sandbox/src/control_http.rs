@@ -54,23 +54,14 @@ fn router(control: Control) -> Router {
     Router::new()
         .route("/_sandbox/state", get(state))
         .route("/_sandbox/requests", get(requests).delete(clear_requests))
-        .route(
-            "/_sandbox/faults",
-            get(faults).post(inject).delete(clear_faults),
-        )
+        .route("/_sandbox/faults", get(faults).post(inject).delete(clear_faults))
         .route("/_sandbox/faults/profiles/{name}", post(inject_profile))
         .route("/_sandbox/settings", post(change_settings))
         .route("/_sandbox/late/release", post(release_late))
         .route("/_sandbox/lag/release", post(reveal))
         .route("/_sandbox/organizations", post(seed))
-        .route(
-            "/_sandbox/organizations/{id}",
-            axum::routing::patch(edit).delete(remove),
-        )
-        .route(
-            "/_sandbox/organizations/{id}/validate-email",
-            post(validate_email),
-        )
+        .route("/_sandbox/organizations/{id}", axum::routing::patch(edit).delete(remove))
+        .route("/_sandbox/organizations/{id}/validate-email", post(validate_email))
         .route("/_sandbox/organizations/{id}/lock", post(lock))
         .route("/_sandbox/organizations/{id}/unlock", post(unlock))
         .route("/_sandbox/organizations/{id}/close", post(close))
@@ -231,18 +222,14 @@ async fn lock(
     Path(id): Path<Uuid>,
     Json(lock): Json<LockIn>,
 ) -> Result<StatusCode, ControlError> {
-    control
-        .lock_by_provider(id, &lock.reason)
-        .map(|()| StatusCode::NO_CONTENT)
+    control.lock_by_provider(id, &lock.reason).map(|()| StatusCode::NO_CONTENT)
 }
 
 async fn unlock(
     State(control): State<Control>,
     Path(id): Path<Uuid>,
 ) -> Result<StatusCode, ControlError> {
-    control
-        .unlock_by_provider(id)
-        .map(|()| StatusCode::NO_CONTENT)
+    control.unlock_by_provider(id).map(|()| StatusCode::NO_CONTENT)
 }
 
 async fn close(

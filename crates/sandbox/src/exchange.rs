@@ -42,15 +42,8 @@ pub(crate) async fn exchange(shared: Arc<Shared>, provider: Provider, call: Call
         Provider::Archera => archera::route(&call),
     };
     let request_id = Uuid::new_v4();
-    let sequence = shared
-        .log
-        .begin(record(&shared, provider, &route, &call, request_id));
-    let job = Job {
-        sequence,
-        provider,
-        route,
-        call: Arc::new(call),
-    };
+    let sequence = shared.log.begin(record(&shared, provider, &route, &call, request_id));
+    let job = Job { sequence, provider, route, call: Arc::new(call) };
     let allowance = match provider {
         Provider::Archera => None,
         Provider::Scaleway => {
@@ -120,16 +113,10 @@ fn choose(shared: &Shared, operation: Option<Operation>) -> (Duration, Option<St
     };
     let mut faults = shared.faults();
     let added = match faults.choose(operation, Family::Latency) {
-        Some(Struck {
-            fault: Fault::Latency { millis },
-            ..
-        }) => Duration::from_millis(millis),
+        Some(Struck { fault: Fault::Latency { millis }, .. }) => Duration::from_millis(millis),
         _ => Duration::ZERO,
     };
-    (
-        usual.saturating_add(added),
-        faults.choose(operation, Family::Outcome),
-    )
+    (usual.saturating_add(added), faults.choose(operation, Family::Outcome))
 }
 
 fn carry_out(shared: &Arc<Shared>, job: &Job, struck: Option<&Struck>) -> Outgoing {
@@ -182,9 +169,9 @@ fn put_on(answer: &Answer, genuine: Option<Reply>, job: &Job, shared: &Shared) -
         Answer::Status { status, body } => {
             forge::status(job.provider, *status, body.as_deref(), shared.clock.now())
         }
-        Answer::TooManyRequests {
-            retry_after_seconds,
-        } => forge::too_many_requests(job.provider, *retry_after_seconds, shared.clock.now()),
+        Answer::TooManyRequests { retry_after_seconds } => {
+            forge::too_many_requests(job.provider, *retry_after_seconds, shared.clock.now())
+        }
         Answer::EmptyTooManyRequests => scaleway::edge_rate_limited(),
         Answer::HtmlSuccess => forge::html_success(),
         Answer::EmptySuccess => forge::empty_success(),
@@ -241,12 +228,6 @@ fn with_allowance(reply: Reply, allowance: Allowance) -> Reply {
         reply = reply.with(HeaderName::from_static("x-ratelimit-limit"), value);
     }
     reply
-        .with(
-            HeaderName::from_static("x-ratelimit-remaining"),
-            HeaderValue::from(remaining),
-        )
-        .with(
-            HeaderName::from_static("x-ratelimit-reset"),
-            HeaderValue::from(1u32),
-        )
+        .with(HeaderName::from_static("x-ratelimit-remaining"), HeaderValue::from(remaining))
+        .with(HeaderName::from_static("x-ratelimit-reset"), HeaderValue::from(1u32))
 }

@@ -28,28 +28,19 @@ impl Fault {
     /// The work is never done.
     #[must_use]
     pub fn before(answer: Answer) -> Self {
-        Self::Answer {
-            work: Work::Skipped,
-            answer,
-        }
+        Self::Answer { work: Work::Skipped, answer }
     }
 
     /// The work is done first.
     #[must_use]
     pub fn after(answer: Answer) -> Self {
-        Self::Answer {
-            work: Work::Done,
-            answer,
-        }
+        Self::Answer { work: Work::Done, answer }
     }
 
     /// The work is done when [`Control::release_late`](crate::Control::release_late) is called.
     #[must_use]
     pub fn late(answer: Answer) -> Self {
-        Self::Answer {
-            work: Work::Late,
-            answer,
-        }
+        Self::Answer { work: Work::Late, answer }
     }
 
     pub(crate) fn family(&self) -> Family {
@@ -164,32 +155,19 @@ impl FaultRule {
     /// Strikes the next call of `operation`.
     #[must_use]
     pub fn next(operation: Operation, fault: Fault) -> Self {
-        Self {
-            times: Some(1),
-            ..Self::always(operation, fault)
-        }
+        Self { times: Some(1), ..Self::always(operation, fault) }
     }
 
     /// Strikes every call of `operation`.
     #[must_use]
     pub fn always(operation: Operation, fault: Fault) -> Self {
-        Self {
-            operation: Some(operation),
-            ..Self::everywhere(fault)
-        }
+        Self { operation: Some(operation), ..Self::everywhere(fault) }
     }
 
     /// Strikes every call of every operation of both providers.
     #[must_use]
     pub fn everywhere(fault: Fault) -> Self {
-        Self {
-            operation: None,
-            fault,
-            times: None,
-            skip: 0,
-            probability: certain(),
-            seed: 0,
-        }
+        Self { operation: None, fault, times: None, skip: 0, probability: certain(), seed: 0 }
     }
 
     /// The same rule for `times` calls.

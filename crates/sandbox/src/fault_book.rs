@@ -51,10 +51,7 @@ impl Entry {
         if self.report.rule.times == Some(self.report.fired) {
             self.report.active = false;
         }
-        Some(Struck {
-            id: self.report.id,
-            fault: self.report.rule.fault.clone(),
-        })
+        Some(Struck { id: self.report.id, fault: self.report.rule.fault.clone() })
     }
 }
 
@@ -76,28 +73,18 @@ impl FaultBook {
         self.entries.push(Entry {
             draws: StdRng::seed_from_u64(rule.seed),
             passed: 0,
-            report: FaultReport {
-                id,
-                fired: 0,
-                active: rule.times != Some(0),
-                rule,
-            },
+            report: FaultReport { id, fired: 0, active: rule.times != Some(0), rule },
         });
         id
     }
 
     /// The first rule of this family that strikes; every rule asked before it has made its draw.
     pub(crate) fn choose(&mut self, operation: Operation, family: Family) -> Option<Struck> {
-        self.entries
-            .iter_mut()
-            .find_map(|entry| entry.strike(operation, family))
+        self.entries.iter_mut().find_map(|entry| entry.strike(operation, family))
     }
 
     pub(crate) fn report(&self, id: FaultId) -> Option<FaultReport> {
-        self.entries
-            .iter()
-            .find(|entry| entry.report.id == id)
-            .map(|entry| entry.report.clone())
+        self.entries.iter().find(|entry| entry.report.id == id).map(|entry| entry.report.clone())
     }
 
     pub(crate) fn reports(&self) -> Vec<FaultReport> {

@@ -24,10 +24,7 @@ impl Journal {
     ///
     /// When another process holds the path, or when the file cannot be read.
     pub(crate) fn open<E: DeserializeOwned>(path: &Path) -> io::Result<(Opened, Vec<E>)> {
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder)?;
         }
         let lock = take_lock(path)?;
@@ -36,10 +33,7 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
-        let opened = Opened {
-            path: path.to_owned(),
-            lock,
-        };
+        let opened = Opened { path: path.to_owned(), lock };
         Ok((opened, entries))
     }
 
@@ -114,10 +108,7 @@ fn to_lines<E: Serialize>(entries: &[E]) -> io::Result<Vec<u8>> {
 
 fn parse<E: DeserializeOwned>(content: &[u8], path: &Path) -> io::Result<Vec<E>> {
     // A last line without its end was cut off while it was written, so it was never answered.
-    let whole = content
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |end| end + 1);
+    let whole = content.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
     content[..whole]
         .split(|&byte| byte == b'\n')
         .enumerate()

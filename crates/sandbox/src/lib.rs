@@ -157,9 +157,7 @@ impl Sandbox {
     /// The handle that moves the simulated world.
     #[must_use]
     pub fn control(&self) -> Control {
-        Control {
-            shared: Arc::clone(&self.shared),
-        }
+        Control { shared: Arc::clone(&self.shared) }
     }
 
     /// Stops both simulators and cuts their connections; the addresses and the state's file are

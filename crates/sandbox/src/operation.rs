@@ -79,10 +79,7 @@ impl Operation {
     /// Whether it changes anything. Reads do not.
     #[must_use]
     pub fn is_write(self) -> bool {
-        !matches!(
-            self,
-            Self::ListOrganizations | Self::GetOrganization | Self::ListOrgs
-        )
+        !matches!(self, Self::ListOrganizations | Self::GetOrganization | Self::ListOrgs)
     }
 }
 
@@ -106,8 +103,6 @@ impl FromStr for Operation {
         Self::ALL
             .into_iter()
             .find(|operation| operation.name() == given)
-            .ok_or_else(|| UnknownOperation {
-                given: given.to_owned(),
-            })
+            .ok_or_else(|| UnknownOperation { given: given.to_owned() })
     }
 }

@@ -79,9 +79,7 @@ impl FaultProfile {
             }),
             Self::Outage => vec![FaultRule::everywhere(Fault::before(status(503)))],
             Self::RateLimited => rate_limited(seed),
-            Self::Lagging => each_create(&Fault::Lag {
-                until: Lag::Millis(5000),
-            }),
+            Self::Lagging => each_create(&Fault::Lag { until: Lag::Millis(5000) }),
         }
     }
 }
@@ -96,10 +94,7 @@ fn slow(operation: Operation) -> FaultRule {
 }
 
 fn each_create(fault: &Fault) -> Vec<FaultRule> {
-    CREATES
-        .into_iter()
-        .map(|operation| FaultRule::always(operation, fault.clone()))
-        .collect()
+    CREATES.into_iter().map(|operation| FaultRule::always(operation, fault.clone())).collect()
 }
 
 fn flaky(seed: u64) -> Vec<FaultRule> {
@@ -115,15 +110,10 @@ fn flaky(seed: u64) -> Vec<FaultRule> {
 }
 
 fn rate_limited(seed: u64) -> Vec<FaultRule> {
-    let with_pause = Answer::TooManyRequests {
-        retry_after_seconds: Some(2),
-    };
+    let with_pause = Answer::TooManyRequests { retry_after_seconds: Some(2) };
     drawn(
         seed,
-        [
-            (0.1, Fault::before(with_pause)),
-            (0.44, Fault::before(Answer::EmptyTooManyRequests)),
-        ],
+        [(0.1, Fault::before(with_pause)), (0.44, Fault::before(Answer::EmptyTooManyRequests))],
     )
 }
 
@@ -157,8 +147,6 @@ impl FromStr for FaultProfile {
         Self::ALL
             .into_iter()
             .find(|profile| profile.name() == given)
-            .ok_or_else(|| UnknownProfile {
-                given: given.to_owned(),
-            })
+            .ok_or_else(|| UnknownProfile { given: given.to_owned() })
     }
 }

@@ -22,11 +22,7 @@ pub(crate) struct Allowance {
 impl RateLimit {
     /// Without a limit nothing is refused, and the headers tell of the published one.
     pub(crate) fn new(limit: Option<u32>) -> Self {
-        Self {
-            limit,
-            second: i64::MIN,
-            used: 0,
-        }
+        Self { limit, second: i64::MIN, used: 0 }
     }
 
     pub(crate) fn set(&mut self, limit: Option<u32>) {
@@ -44,9 +40,6 @@ impl RateLimit {
         }
         self.used = self.used.saturating_add(1);
         let limit = self.limit.unwrap_or(PUBLISHED_LIMIT);
-        Some(Allowance {
-            limit,
-            remaining: limit.saturating_sub(self.used),
-        })
+        Some(Allowance { limit, remaining: limit.saturating_sub(self.used) })
     }
 }

@@ -20,11 +20,7 @@ pub(crate) struct Registry<R> {
 
 impl<R> Default for Registry<R> {
     fn default() -> Self {
-        Self {
-            records: Vec::new(),
-            by_id: HashMap::new(),
-            by_word: HashMap::new(),
-        }
+        Self { records: Vec::new(), by_id: HashMap::new(), by_word: HashMap::new() }
     }
 }
 

@@ -62,10 +62,7 @@ pub(crate) struct RequestLog {
 
 impl RequestLog {
     pub(crate) fn new() -> Self {
-        Self {
-            entries: Mutex::default(),
-            changed: watch::Sender::new(()),
-        }
+        Self { entries: Mutex::default(), changed: watch::Sender::new(()) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
@@ -142,9 +139,7 @@ impl Entries {
         let Some(first) = self.records.front().map(|record| record.sequence) else {
             return;
         };
-        let place = sequence
-            .checked_sub(first)
-            .and_then(|place| usize::try_from(place).ok());
+        let place = sequence.checked_sub(first).and_then(|place| usize::try_from(place).ok());
         if let Some(record) = place.and_then(|place| self.records.get_mut(place)) {
             change(record);
         }

@@ -112,12 +112,8 @@ async fn answer(
     let Ok(body) = Limited::new(body, LARGEST_REQUEST).collect().await else {
         return to_response(Reply::empty(StatusCode::PAYLOAD_TOO_LARGE));
     };
-    let call = Call {
-        method: head.method,
-        uri: head.uri,
-        headers: head.headers,
-        body: body.to_bytes(),
-    };
+    let call =
+        Call { method: head.method, uri: head.uri, headers: head.headers, body: body.to_bytes() };
     // On a task of its own: a real provider goes on when its caller has hung up.
     let tasks = shared.tasks.clone();
     let running = tasks.spawn(exchange(shared, connection.provider, call));
@@ -148,10 +144,7 @@ fn to_half_response(reply: Reply, end: CancellationToken) -> Response<ReplyBody>
     let length = reply.body.len();
     let half = reply.body.slice(..reply.body.len() / 2);
     let reply = reply.with_length(length);
-    let body = HalfBody {
-        half: Some(half),
-        end,
-    };
+    let body = HalfBody { half: Some(half), end };
     respond(reply.status, *reply.headers, body.boxed())
 }
 
@@ -186,9 +179,6 @@ impl Body for HalfBody {
 /// When the address cannot be listened on; the message names it.
 pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
-        io::Error::new(
-            error.kind(),
-            format!("the sandbox cannot listen on {address}: {error}"),
-        )
+        io::Error::new(error.kind(), format!("the sandbox cannot listen on {address}: {error}"))
     })
 }

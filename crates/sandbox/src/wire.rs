@@ -30,9 +30,7 @@ impl Call {
     /// The query's pairs, decoded.
     pub(crate) fn query(&self) -> Vec<(String, String)> {
         let query = self.uri.query().unwrap_or_default();
-        url::form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect()
+        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
     }
 }
 
@@ -76,18 +74,12 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 impl Reply {
     pub(crate) fn json(status: StatusCode, body: &Value) -> Self {
-        Self::empty(status)
-            .with(CONTENT_TYPE, JSON)
-            .body(body.to_string())
+        Self::empty(status).with(CONTENT_TYPE, JSON).body(body.to_string())
     }
 
     /// No body and no content type.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: Box::default(),
-            body: Bytes::new(),
-        }
+        Self { status, headers: Box::default(), body: Bytes::new() }
     }
 
     /// No body, and yet a content type: Scaleway's 204.
@@ -96,9 +88,7 @@ impl Reply {
     }
 
     pub(crate) fn html(status: StatusCode, page: &'static str) -> Self {
-        Self::empty(status)
-            .with(CONTENT_TYPE, HeaderValue::from_static("text/html"))
-            .body(page)
+        Self::empty(status).with(CONTENT_TYPE, HeaderValue::from_static("text/html")).body(page)
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -129,33 +119,19 @@ pub(crate) struct Done {
 impl Done {
     /// Nothing was changed.
     pub(crate) fn unchanged(reply: Reply) -> Self {
-        Self {
-            reply,
-            applied: false,
-            created: None,
-        }
+        Self { reply, applied: false, created: None }
     }
 
     pub(crate) fn changed(reply: Reply) -> Self {
-        Self {
-            reply,
-            applied: true,
-            created: None,
-        }
+        Self { reply, applied: true, created: None }
     }
 
     pub(crate) fn created(reply: Reply, id: Uuid) -> Self {
-        Self {
-            reply,
-            applied: true,
-            created: Some(id),
-        }
+        Self { reply, applied: true, created: Some(id) }
     }
 }
 
 /// An id as both providers write it: a UUID with its hyphens, and nothing else.
 pub(crate) fn parse_id(text: &str) -> Option<Uuid> {
-    (text.len() == 36)
-        .then(|| Uuid::try_parse(text).ok())
-        .flatten()
+    (text.len() == 36).then(|| Uuid::try_parse(text).ok()).flatten()
 }

@@ -32,9 +32,7 @@ fn run(command: &mut Command) -> io::Result<()> {
 }
 
 fn source(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/python_sdk")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python_sdk").join(name)
 }
 
 /// A Python that has the client, made if it is not there yet.
@@ -53,13 +51,7 @@ fn prepare_python() -> io::Result<PathBuf> {
     let make = ["-m", "venv", "--clear"].map(OsStr::new);
     run(Command::new("python3").args(make).arg(&environment))?;
     run(Command::new(&python)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ])
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
         .args(["--require-hashes", "--only-binary", ":all:", "-r"])
         .arg(source("requirements.txt")))?;
     fs::write(complete, REQUIREMENTS)?;
@@ -73,11 +65,8 @@ async fn the_official_python_client_drives_all_seven_operations() {
         Err(reason) if std::env::var_os("CI").is_none() => {
             // Past the test's captured output, so that it is read though the test passes.
             let mut stderr = io::stderr();
-            writeln!(
-                stderr,
-                "SKIPPED: the official Python client cannot be had: {reason}"
-            )
-            .unwrap();
+            writeln!(stderr, "SKIPPED: the official Python client cannot be had: {reason}")
+                .unwrap();
             return;
         }
         Err(reason) => panic!("the official Python client cannot be had: {reason}"),
@@ -88,10 +77,7 @@ async fn the_official_python_client_drives_all_seven_operations() {
         .arg(source("drive.py"))
         .env("SANDBOX_URL", sandbox.scaleway_url())
         .env("SANDBOX_SECRET_KEY", sandbox.scaleway_secret_key())
-        .env(
-            "SANDBOX_PARTNER_ID",
-            sandbox.scaleway_partner_id().to_string(),
-        )
+        .env("SANDBOX_PARTNER_ID", sandbox.scaleway_partner_id().to_string())
         .env("NO_PROXY", "127.0.0.1")
         .env("PYTHONDONTWRITEBYTECODE", "1");
     let driven = tokio::task::spawn_blocking(move || run(&mut command)).await;
@@ -102,9 +88,6 @@ async fn the_official_python_client_drives_all_seven_operations() {
         .into_iter()
         .filter(|operation| operation.provider() == sandbox::Provider::Scaleway);
     for operation in operations {
-        assert!(
-            control.tally(operation).received > 0,
-            "{operation} was not asked for"
-        );
+        assert!(control.tally(operation).received > 0, "{operation} was not asked for");
     }
 }

@@ -85,9 +85,7 @@ async fn ensure_image(docker: &Docker, image: &str) -> Result<(), String> {
         match timeout(PULL_STALL, pull.next()).await {
             Ok(Some(Ok(_progress))) => {}
             Ok(Some(Err(error))) => {
-                return Err(format!(
-                    "{image} is not here and cannot be pulled ({error})"
-                ));
+                return Err(format!("{image} is not here and cannot be pulled ({error})"));
             }
             Ok(None) => return Ok(()),
             Err(_stalled) => return Err(format!("{image} is not here and its pull stalled")),
@@ -107,27 +105,18 @@ async fn run(image: &str, lock: i64) -> Result<Container, testcontainers::Testco
         .with_startup_timeout(START)
         .start()
         .await?;
-    let (host, port) = (
-        running.get_host().await?,
-        running.get_host_port_ipv4(5432).await?,
-    );
+    let (host, port) = (running.get_host().await?, running.get_host_port_ipv4(5432).await?);
     let url = format!("postgres://postgres:{password}@{host}:{port}/postgres");
-    Ok(Container {
-        url,
-        _running: running,
-    })
+    Ok(Container { url, _running: running })
 }
 
 fn command(lock: i64) -> Vec<String> {
     let mut command = vec!["sh", "-c", COMMAND, "test-database"];
     let lock = lock.to_string();
     command.push(&lock);
-    for setting in [
-        "fsync=off",
-        "synchronous_commit=off",
-        "full_page_writes=off",
-        "max_connections=300",
-    ] {
+    for setting in
+        ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300"]
+    {
         command.extend(["-c", setting]);
     }
     command.into_iter().map(str::to_owned).collect()
@@ -148,13 +137,7 @@ mod tests {
     #[test]
     fn an_image_is_split_at_its_tag() {
         assert_eq!(split("postgres:17-alpine"), ("postgres", "17-alpine"));
-        assert_eq!(
-            split("registry.test:5000/postgres"),
-            ("registry.test:5000/postgres", "latest")
-        );
-        assert_eq!(
-            split("registry.test:5000/postgres:16"),
-            ("registry.test:5000/postgres", "16")
-        );
+        assert_eq!(split("registry.test:5000/postgres"), ("registry.test:5000/postgres", "latest"));
+        assert_eq!(split("registry.test:5000/postgres:16"), ("registry.test:5000/postgres", "16"));
     }
 }

@@ -18,10 +18,7 @@ pub(crate) fn keep_databases() -> bool {
     variable("KEEP_TEST_DATABASES").is_some()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests have no configuration but the environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "tests have no configuration but the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

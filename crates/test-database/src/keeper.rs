@@ -18,16 +18,9 @@ use crate::template;
 #[derive(Debug)]
 pub(crate) enum Request {
     /// A new database.
-    Create {
-        migrator: &'static Migrator,
-        reply: oneshot::Sender<Result<Created, Error>>,
-    },
+    Create { migrator: &'static Migrator, reply: oneshot::Sender<Result<Created, Error>> },
     /// The end of one.
-    Release {
-        name: String,
-        keep: bool,
-        done: mpsc::Sender<()>,
-    },
+    Release { name: String, keep: bool, done: mpsc::Sender<()> },
 }
 
 /// A database that a test got.
@@ -61,10 +54,7 @@ impl Keeper {
 }
 
 fn work(mut inbox: UnboundedReceiver<Request>) {
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return say(&format!("no runtime: {error}")),
     };
@@ -114,13 +104,7 @@ impl Desk {
         if matches!(server.kind, Kind::Given) {
             template::drop_leftovers(&mut connection).await?;
         }
-        Ok(Self {
-            connection,
-            server,
-            run,
-            made: 0,
-            templates: HashMap::new(),
-        })
+        Ok(Self { connection, server, run, made: 0, templates: HashMap::new() })
     }
 
     async fn create(&mut self, migrator: &'static Migrator) -> Result<Created, Error> {
@@ -133,10 +117,7 @@ impl Desk {
         self.made += 1;
         template::clone(&mut self.connection, &template, &name).await?;
         self.templates.insert(key, template);
-        Ok(Created {
-            url: template::url_of(&self.server.url, &name)?,
-            name,
-        })
+        Ok(Created { url: template::url_of(&self.server.url, &name)?, name })
     }
 
     async fn release(&mut self, name: &str, keep: bool) -> Result<(), Error> {
@@ -146,9 +127,7 @@ impl Desk {
         match &self.server.kind {
             Kind::Given => {
                 template::keep(&mut self.connection, name).await?;
-                say(&format!(
-                    "kept the database {name} on the server of TEST_DATABASE_URL"
-                ));
+                say(&format!("kept the database {name} on the server of TEST_DATABASE_URL"));
             }
             Kind::Container(_) => say(&format!(
                 "cannot keep {name}: its container goes with this process; \

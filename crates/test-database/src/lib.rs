@@ -63,10 +63,7 @@ impl TestDatabase {
         let (reply, answer) = tokio::sync::oneshot::channel();
         Keeper::of_this_process().send(Request::Create { migrator, reply });
         let created = answer.await.map_err(Error::of("the keeper is gone"))??;
-        Ok(Self {
-            name: created.name,
-            url: created.url,
-        })
+        Ok(Self { name: created.name, url: created.url })
     }
 
     /// The URL to connect by.
@@ -86,10 +83,7 @@ impl TestDatabase {
     /// The database does not take the connection.
     pub async fn pool(&self) -> Result<PgPool, Error> {
         let options = PgPoolOptions::new().max_connections(5);
-        options
-            .connect(&self.url)
-            .await
-            .map_err(Error::of("cannot connect"))
+        options.connect(&self.url).await.map_err(Error::of("cannot connect"))
     }
 }
 
@@ -97,11 +91,7 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         let (done, gone) = mpsc::channel();
         let keep = std::thread::panicking() && environment::keep_databases();
-        Keeper::of_this_process().send(Request::Release {
-            name: self.name.clone(),
-            keep,
-            done,
-        });
+        Keeper::of_this_process().send(Request::Release { name: self.name.clone(), keep, done });
         // A drop that failed has been told by the keeper, and spoils no test.
         let _gone = gone.recv_timeout(DROP_PATIENCE);
     }

@@ -49,11 +49,7 @@ impl Local {
         let postgres = EmbeddedPostgres::start(options)
             .await
             .map_err(Error::of("cannot start the embedded server"))?;
-        Ok(Self {
-            postgres,
-            folder: folder.keep(),
-            _cleaner: cleaner,
-        })
+        Ok(Self { postgres, folder: folder.keep(), _cleaner: cleaner })
     }
 
     /// Leaves the folder where it is when the process ends; answers where that is.

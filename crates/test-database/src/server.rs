@@ -30,30 +30,19 @@ impl Server {
     pub(crate) async fn find(run: i64) -> Result<Self, Error> {
         if let Some(url) = environment::database_url() {
             say("tests use the PostgreSQL of TEST_DATABASE_URL");
-            return Ok(Self {
-                url,
-                kind: Kind::Given,
-            });
+            return Ok(Self { url, kind: Kind::Given });
         }
         let image = environment::image();
         match Container::start(&image, run).await {
             Ok(container) => {
                 say(&format!("tests use PostgreSQL in a container of {image}"));
-                Ok(Self {
-                    url: container.url.clone(),
-                    kind: Kind::Container(Box::new(container)),
-                })
+                Ok(Self { url: container.url.clone(), kind: Kind::Container(Box::new(container)) })
             }
             Err(reason) => {
                 let local = Local::start().await?;
                 let version = local.postgres.version();
-                say(&format!(
-                    "tests use the embedded PostgreSQL {version}, as {reason}"
-                ));
-                Ok(Self {
-                    url: local.postgres.url().to_owned(),
-                    kind: Kind::Local(local),
-                })
+                say(&format!("tests use the embedded PostgreSQL {version}, as {reason}"));
+                Ok(Self { url: local.postgres.url().to_owned(), kind: Kind::Local(local) })
             }
         }
     }

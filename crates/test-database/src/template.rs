@@ -35,17 +35,9 @@ pub(crate) async fn ensure(
     migrator: &Migrator,
 ) -> Result<String, Error> {
     let name = format!("template_{}", fingerprint(migrator));
-    query(
-        connection,
-        &format!("select pg_advisory_lock({TEMPLATE_LOCK})"),
-    )
-    .await?;
+    query(connection, &format!("select pg_advisory_lock({TEMPLATE_LOCK})")).await?;
     let made = make(connection, url, migrator, &name).await;
-    query(
-        connection,
-        &format!("select pg_advisory_unlock({TEMPLATE_LOCK})"),
-    )
-    .await?;
+    query(connection, &format!("select pg_advisory_unlock({TEMPLATE_LOCK})")).await?;
     made.map(|()| name)
 }
 
@@ -55,29 +47,17 @@ pub(crate) async fn clone(
     template: &str,
     name: &str,
 ) -> Result<(), Error> {
-    query(
-        connection,
-        &format!("create database {name} template {template}"),
-    )
-    .await
+    query(connection, &format!("create database {name} template {template}")).await
 }
 
 /// Drops a database, whoever is still connected to it.
 pub(crate) async fn drop(connection: &mut PgConnection, name: &str) -> Result<(), Error> {
-    query(
-        connection,
-        &format!("drop database if exists {name} with (force)"),
-    )
-    .await
+    query(connection, &format!("drop database if exists {name} with (force)")).await
 }
 
 /// Marks a database as not to be dropped by a later run.
 pub(crate) async fn keep(connection: &mut PgConnection, name: &str) -> Result<(), Error> {
-    query(
-        connection,
-        &format!("comment on database {name} is '{KEPT}'"),
-    )
-    .await
+    query(connection, &format!("comment on database {name} is '{KEPT}'")).await
 }
 
 /// Takes this run's advisory lock, until the connection ends.
@@ -132,21 +112,14 @@ async fn make(
     let mut inside = PgConnection::connect(&url_of(url, &making)?)
         .await
         .map_err(Error::of("cannot connect to the template"))?;
-    let migrated = migrator
-        .run(&mut inside)
-        .await
-        .map_err(Error::of("the migrations"));
+    let migrated = migrator.run(&mut inside).await.map_err(Error::of("the migrations"));
     let closed = inside.close().await;
     if migrated.is_err() {
         drop(connection, &making).await?;
     }
     migrated?;
     closed.map_err(Error::of("cannot leave the template"))?;
-    query(
-        connection,
-        &format!("alter database {making} rename to {name}"),
-    )
-    .await
+    query(connection, &format!("alter database {making} rename to {name}")).await
 }
 
 /// Drops the oldest templates, and the unfinished ones: the lock is ours, so nobody is at work.
@@ -173,10 +146,7 @@ fn fingerprint(migrator: &Migrator) -> String {
         context.update(&migration.version.to_be_bytes());
         context.update(&migration.checksum);
     }
-    context.finish().as_ref()[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    context.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The run in a database's name, if the name is one of ours.
@@ -188,9 +158,7 @@ fn run_of(name: &str) -> Option<i64> {
 
 /// Runs a statement of which the names are ours: letters, digits and underscores.
 async fn query(connection: &mut PgConnection, statement: &str) -> Result<(), Error> {
-    let ran = sqlx::raw_sql(AssertSqlSafe(statement))
-        .execute(connection)
-        .await;
+    let ran = sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await;
     ran.map(|_done| ()).map_err(Error::of(statement))
 }
 

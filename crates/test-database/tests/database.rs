@@ -13,13 +13,7 @@ use test_database::TestDatabase;
 fn migrator(statement: &'static str) -> Migrator {
     let kind = MigrationType::Simple;
     let name = Cow::Borrowed("things");
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        name,
-        kind,
-        statement.into_sql_str(),
-        false,
-    )])
+    Migrator::with_migrations(vec![Migration::new(1, name, kind, statement.into_sql_str(), false)])
 }
 
 static THINGS: LazyLock<Migrator> =
@@ -30,19 +24,12 @@ static BROKEN: LazyLock<Migrator> = LazyLock::new(|| migrator("create tabel thin
 
 async fn add(database: &TestDatabase, name: &str) {
     let pool = database.pool().await.unwrap();
-    sqlx::query("insert into thing values ($1)")
-        .bind(name)
-        .execute(&pool)
-        .await
-        .unwrap();
+    sqlx::query("insert into thing values ($1)").bind(name).execute(&pool).await.unwrap();
 }
 
 async fn things(database: &TestDatabase) -> Vec<String> {
     let pool = database.pool().await.unwrap();
-    sqlx::query_scalar("select name from thing")
-        .fetch_all(&pool)
-        .await
-        .unwrap()
+    sqlx::query_scalar("select name from thing").fetch_all(&pool).await.unwrap()
 }
 
 async fn exists(on: &TestDatabase, name: &str) -> bool {

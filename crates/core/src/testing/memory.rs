@@ -180,21 +180,14 @@ impl InMemoryProvider {
             .failures
             .front()
             .is_some_and(|failure| failure.operation.is_none_or(|waited| waited == operation));
-        let failure = if due {
-            state.failures.pop_front()
-        } else {
-            None
-        };
+        let failure = if due { state.failures.pop_front() } else { None };
         if failure.is_none_or(|failure| failure.effect != Effect::NotSent) {
             *state.calls.entry(operation).or_default() += 1;
         }
         state.requests += 1;
         let request_id = format!("memory-{}", state.requests);
         let Some(failure) = failure else {
-            return work(&mut state).map(|value| Reply {
-                value,
-                request_id: Some(request_id),
-            });
+            return work(&mut state).map(|value| Reply { value, request_id: Some(request_id) });
         };
         if failure.applied {
             // The caller is told of the failure alone, whatever the work came to.
@@ -243,8 +236,6 @@ impl InMemoryProvider {
 
 impl fmt::Debug for InMemoryProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InMemoryProvider")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("InMemoryProvider").field("name", &self.name).finish_non_exhaustive()
     }
 }

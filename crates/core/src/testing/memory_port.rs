@@ -95,10 +95,7 @@ impl PartnerProvider for InMemoryProvider {
         id: &ProviderOrgId,
         patch: &ChildOrgPatch,
     ) -> Result<Reply<ChildOrg>> {
-        require(
-            !self.capabilities.update_fields.is_empty(),
-            "change an organization",
-        )?;
+        require(!self.capabilities.update_fields.is_empty(), "change an organization")?;
         if let Some(field) = self.capabilities.unsupported_changes(patch).first() {
             return Err(Error::unsupported(&format!("change {field}")));
         }
@@ -147,16 +144,12 @@ impl PartnerProvider for InMemoryProvider {
         if members.is_empty() {
             return Err(invalid("there is nobody to invite"));
         }
-        self.reach(Operation::Invite, |state| {
-            Ok(find(state, id)?.invite(members))
-        })
-        .await
+        self.reach(Operation::Invite, |state| Ok(find(state, id)?.invite(members))).await
     }
 
     async fn request_admin_role(&self, id: &ProviderOrgId, _seat: &AdminSeat) -> Result<Reply<()>> {
         require(self.capabilities.admin_role, "give the partner a seat")?;
-        self.reach(Operation::AdminRole, |state| find(state, id).map(|_| ()))
-            .await
+        self.reach(Operation::AdminRole, |state| find(state, id).map(|_| ())).await
     }
 }
 
@@ -166,11 +159,7 @@ fn find<'s>(state: &'s mut State, id: &ProviderOrgId) -> Result<&'s mut Record> 
 }
 
 fn not_found() -> Error {
-    Error::new(
-        Kind::NotFound,
-        Effect::NotApplied,
-        "there is no such organization",
-    )
+    Error::new(Kind::NotFound, Effect::NotApplied, "there is no such organization")
 }
 
 fn invalid(message: &str) -> Error {
@@ -178,9 +167,5 @@ fn invalid(message: &str) -> Error {
 }
 
 fn require(claimed: bool, what: &str) -> Result<()> {
-    if claimed {
-        Ok(())
-    } else {
-        Err(Error::unsupported(what))
-    }
+    if claimed { Ok(()) } else { Err(Error::unsupported(what)) }
 }

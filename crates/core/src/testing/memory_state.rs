@@ -34,11 +34,7 @@ impl Record {
             last_name: text(Field::OwnerLastName, &owner.last_name),
             phone_number: text(Field::OwnerPhoneNumber, &owner.phone_number),
         };
-        let invited: &[NewMember] = if held(Field::Members) {
-            &new.members
-        } else {
-            &[]
-        };
+        let invited: &[NewMember] = if held(Field::Members) { &new.members } else { &[] };
         let org = ChildOrg {
             id: ProviderOrgId::new(Uuid::now_v7().to_string()).ok()?,
             name: new.name.clone(),
@@ -58,13 +54,7 @@ impl Record {
             created_at: Some(now),
             provider_data: serde_json::json!({"made_by": "the provider in memory"}),
         };
-        Some(Self {
-            org,
-            provider_lock: None,
-            partner_lock: None,
-            closed: false,
-            hidden: false,
-        })
+        Some(Self { org, provider_lock: None, partner_lock: None, closed: false, hidden: false })
     }
 
     pub(super) fn id(&self) -> &ProviderOrgId {
@@ -73,28 +63,18 @@ impl Record {
 
     /// The organization as the provider shows it.
     pub(super) fn shown(&self) -> ChildOrg {
-        let lock = self
-            .partner_lock
-            .clone()
-            .or_else(|| self.provider_lock.clone());
+        let lock = self.partner_lock.clone().or_else(|| self.provider_lock.clone());
         let status = match (&lock, self.closed) {
             (_, true) => Status::Closed,
             (Some(_), false) => Status::Locked,
             (None, false) => Status::Active,
         };
-        ChildOrg {
-            status,
-            lock: lock.filter(|_| !self.closed),
-            ..self.org.clone()
-        }
+        ChildOrg { status, lock: lock.filter(|_| !self.closed), ..self.org.clone() }
     }
 
     pub(super) fn set_partner_lock(&mut self, now: Option<DateTime<Utc>>) {
-        self.partner_lock = now.map(|now| Lock {
-            origin: LockOrigin::Partner,
-            reason: None,
-            since: Some(now),
-        });
+        self.partner_lock =
+            now.map(|now| Lock { origin: LockOrigin::Partner, reason: None, since: Some(now) });
     }
 
     pub(super) fn set_provider_lock(&mut self, reason: Option<&str>, now: DateTime<Utc>) {
@@ -150,11 +130,8 @@ impl Record {
 
 /// What a listing has in all, in its order.
 pub(super) fn matching(records: &[Record], query: &OrgQuery) -> Vec<ChildOrg> {
-    let mut orgs: Vec<ChildOrg> = records
-        .iter()
-        .filter(|record| record.matches(query))
-        .map(Record::shown)
-        .collect();
+    let mut orgs: Vec<ChildOrg> =
+        records.iter().filter(|record| record.matches(query)).map(Record::shown).collect();
     match query.order {
         OrgOrder::CreatedAtAsc => {}
         OrgOrder::CreatedAtDesc => orgs.reverse(),
@@ -179,8 +156,5 @@ fn change(field: &mut Option<String>, value: &Option<Change<String>>) {
 }
 
 fn member(new: &NewMember) -> Member {
-    Member {
-        email: new.email.clone(),
-        role: new.role,
-    }
+    Member { email: new.email.clone(), role: new.role }
 }

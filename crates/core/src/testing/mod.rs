@@ -48,10 +48,7 @@ pub fn all_capabilities() -> Capabilities {
         ],
         update_fields: updatable
             .into_iter()
-            .map(|rule| FieldRule {
-                required: false,
-                ..rule
-            })
+            .map(|rule| FieldRule { required: false, ..rule })
             .collect(),
         lock: true,
         invite: true,

@@ -71,10 +71,7 @@ async fn half_a_body_proves_nothing_whatever_its_status() {
         let server = RawServer::start(move |mut stream| {
             read_request(&mut stream);
             let head = format!("HTTP/1.1 {status}\r\nX-Request-Id: req-7\r\n");
-            write(
-                &mut stream,
-                &format!("{head}Content-Length: 100\r\n\r\n{{\"a\": "),
-            );
+            write(&mut stream, &format!("{head}Content-Length: 100\r\n\r\n{{\"a\": "));
         });
         let error = post(&client(&server.url())).await.unwrap_err();
         assert_eq!(ending(&error), UNKNOWN, "{status}");
@@ -166,11 +163,9 @@ async fn each_status_proves_what_it_proves() {
 #[tokio::test]
 async fn a_rate_limit_says_how_long_to_wait() {
     let long_ago = "Sun, 06 Nov 1994 08:49:37 GMT";
-    for (value, wait) in [
-        ("7", Some(Duration::from_secs(7))),
-        (long_ago, Some(Duration::ZERO)),
-        ("x", None),
-    ] {
+    for (value, wait) in
+        [("7", Some(Duration::from_secs(7))), (long_ago, Some(Duration::ZERO)), ("x", None)]
+    {
         let answer = ResponseTemplate::new(429).insert_header("Retry-After", value);
         let (_server, client) = serve(answer).await;
         let error = post(&client).await.unwrap_err();

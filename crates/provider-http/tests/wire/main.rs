@@ -53,11 +53,7 @@ fn read(answer: &Answer) -> Result<Value, Unreadable> {
 
 fn read_refusal(answer: &Answer) -> Refusal {
     let text = |name: &str| Some(answer.document()?.get(name)?.as_str()?.to_owned());
-    Refusal {
-        error_type: text("type"),
-        message: text("message"),
-        ..Refusal::default()
-    }
+    Refusal { error_type: text("type"), message: text("message"), ..Refusal::default() }
 }
 
 async fn get(client: &HttpClient) -> Result<Reply<Value>, Error> {
@@ -93,10 +89,7 @@ impl RawServer {
                 handle(stream);
             }
         });
-        Self {
-            address,
-            connections,
-        }
+        Self { address, connections }
     }
 
     /// Answers each request in full with `answer`, on one connection for as long as it lasts; one thread

@@ -78,9 +78,7 @@ async fn a_tracers_span_goes_before_the_tasks_trace() {
     let subscriber = tracing_subscriber::registry().with(layer);
     async {
         let call = with_trace_context(parent(), post(&client));
-        call.instrument(tracing::info_span!("request"))
-            .await
-            .unwrap();
+        call.instrument(tracing::info_span!("request")).await.unwrap();
     }
     .with_subscriber(subscriber)
     .await;

@@ -95,16 +95,10 @@ async fn a_log_of_everything_holds_no_key_and_nobodys_address() {
     .with_subscriber(subscriber)
     .await;
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let ours: Vec<&str> = log
-        .lines()
-        .filter(|line| line.contains("provider_http"))
-        .collect();
+    let ours: Vec<&str> = log.lines().filter(|line| line.contains("provider_http")).collect();
     let told = "http.response.status_code=500";
     assert!(ours.iter().any(|line| line.contains(told)), "{ours:#?}");
-    assert!(
-        ours.iter()
-            .any(|line| line.contains("the provider answered 500"))
-    );
+    assert!(ours.iter().any(|line| line.contains("the provider answered 500")));
     for line in ours {
         for hidden in [SECRET, "acme.test", "is no good"] {
             assert!(!line.contains(hidden), "{line}");

@@ -33,10 +33,7 @@ async fn the_signals_tell_success_failure_and_the_rate_limit() {
 fn each_attempt_is_counted_by_its_outcome() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let rendered = recorder.handle();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     metrics::with_local_recorder(&recorder, || {
         runtime.block_on(async {
             for status in [200, 404, 404, 503] {
@@ -56,20 +53,13 @@ fn each_attempt_is_counted_by_its_outcome() {
         });
     });
     let text = rendered.render();
-    for (outcome, count) in [
-        ("ok", 1),
-        ("not_found", 2),
-        ("unknown", 1),
-        ("not_sent", 1),
-        ("dropped", 1),
-    ] {
+    for (outcome, count) in
+        [("ok", 1), ("not_found", 2), ("unknown", 1), ("not_sent", 1), ("dropped", 1)]
+    {
         let line = format!(
             r#"gateway_provider_attempts_total{{provider="acme",operation="get_it",outcome="{outcome}"}} {count}"#
         );
-        assert!(
-            text.lines().any(|seen| seen == line),
-            "no {line} in\n{text}"
-        );
+        assert!(text.lines().any(|seen| seen == line), "no {line} in\n{text}");
     }
     assert!(text.contains(r#"gateway_provider_attempt_duration_seconds_count{provider="acme",operation="get_it"} 6"#), "{text}");
 }

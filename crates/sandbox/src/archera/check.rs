@@ -27,12 +27,7 @@ impl<'a> Checker<'a> {
     /// Refuses the fields that are not in `known`.
     pub(super) fn new(fields: &'a Map<String, Value>, known: &[&str]) -> Self {
         let unknown = fields.keys().filter(|name| !known.contains(&name.as_str()));
-        Self {
-            fields,
-            errors: unknown
-                .map(|name| (name.clone(), json!([UNKNOWN])))
-                .collect(),
-        }
+        Self { fields, errors: unknown.map(|name| (name.clone(), json!([UNKNOWN]))).collect() }
     }
 
     fn fault(&mut self, name: &str, message: &str) {
@@ -55,9 +50,7 @@ impl<'a> Checker<'a> {
     pub(super) fn nullable_text(&mut self, name: &str) -> Value {
         match self.fields.get(name) {
             None | Some(Value::Null) => Value::Null,
-            Some(_) => self
-                .text(name, false)
-                .map_or(Value::Null, |text| json!(text)),
+            Some(_) => self.text(name, false).map_or(Value::Null, |text| json!(text)),
         }
     }
 
@@ -128,10 +121,7 @@ impl<'a> Checker<'a> {
 
 fn check_user(user: &Value) -> Result<Membership, Errors> {
     let Value::Object(fields) = user else {
-        return Err(Errors::from_iter([(
-            "_schema".to_owned(),
-            json!(["Invalid input type."]),
-        )]));
+        return Err(Errors::from_iter([("_schema".to_owned(), json!(["Invalid input type."]))]));
     };
     let mut checker = Checker::new(fields, &["email", "role"]);
     let email = checker.text("email", true).unwrap_or_default();
@@ -150,10 +140,7 @@ fn check_user(user: &Value) -> Result<Membership, Errors> {
     if !checker.errors.is_empty() {
         return Err(checker.errors);
     }
-    Ok(Membership {
-        role: role.to_owned(),
-        username: email.to_owned(),
-    })
+    Ok(Membership { role: role.to_owned(), username: email.to_owned() })
 }
 
 fn is_email(text: &str) -> bool {

@@ -30,12 +30,8 @@ pub(super) fn unprocessable(errors: Map<String, Value>) -> Reply {
 
 pub(super) fn method_not_allowed(allowed: &'static str, now: DateTime<Utc>) -> Reply {
     let status = StatusCode::METHOD_NOT_ALLOWED;
-    api_error(
-        status,
-        "The method is not allowed for the requested URL.",
-        now,
-    )
-    .with(ALLOW, HeaderValue::from_static(allowed))
+    api_error(status, "The method is not allowed for the requested URL.", now)
+        .with(ALLOW, HeaderValue::from_static(allowed))
 }
 
 /// The error that goes with a status.

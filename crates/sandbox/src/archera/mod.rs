@@ -34,11 +34,7 @@ const REGISTER_FIELDS: [&str; 8] = [
 /// Where a request leads.
 pub(crate) fn route(call: &Call) -> Route {
     let to = |operation, partner: &str, id: &str| {
-        Route::To(Target {
-            operation,
-            id: id.to_owned(),
-            partner: partner.to_owned(),
-        })
+        Route::To(Target { operation, id: id.to_owned(), partner: partner.to_owned() })
     };
     match (call.segments().as_slice(), &call.method) {
         (["v2", "partners", partner, "orgs"], &Method::POST) => {
@@ -146,9 +142,7 @@ fn register(state: &mut State, call: &Call, now: DateTime<Utc>) -> Result<Done, 
     let fields = read_fields(call, now)?;
     let mut given = Checker::new(&fields, &REGISTER_FIELDS);
     let name = given.text("name", true).unwrap_or_default().to_owned();
-    let labra_subscription_id = given
-        .text("labra_subscription_id", false)
-        .map(str::to_owned);
+    let labra_subscription_id = given.text("labra_subscription_id", false).map(str::to_owned);
     let users = given.users("users", false);
     let mut profile = Map::new();
     profile.insert("domain".to_owned(), given.nullable_text("domain"));
@@ -206,11 +200,9 @@ fn list(state: &mut State) -> Done {
 }
 
 fn keep(state: &mut State, org: ArcheraOrg, now: DateTime<Utc>) -> Result<(), Reply> {
-    state
-        .commit(vec![Entry::Archera(Box::new(org))])
-        .map_err(|error| {
-            tracing::error!(%error, "the sandbox cannot keep its state");
-            let message = "An internal error occurred.";
-            api_error(StatusCode::INTERNAL_SERVER_ERROR, message, now)
-        })
+    state.commit(vec![Entry::Archera(Box::new(org))]).map_err(|error| {
+        tracing::error!(%error, "the sandbox cannot keep its state");
+        let message = "An internal error occurred.";
+        api_error(StatusCode::INTERNAL_SERVER_ERROR, message, now)
+    })
 }

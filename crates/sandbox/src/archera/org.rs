@@ -31,17 +31,13 @@ pub struct Membership {
 
 impl fmt::Debug for ArcheraOrg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ArcheraOrg")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("ArcheraOrg").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Membership {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Membership")
-            .field("role", &self.role)
-            .finish_non_exhaustive()
+        f.debug_struct("Membership").field("role", &self.role).finish_non_exhaustive()
     }
 }
 

@@ -28,15 +28,12 @@ impl Rule {
             Self::Email => (!is_email(text)).then(|| format_help("must be a valid e-mail address")),
             Self::Siren => (text.len() != 9 || !text.bytes().all(|b| b.is_ascii_digit()))
                 .then(|| format_help("must match ^[0-9]{9}$")),
-            Self::Username if !(2..=64).contains(&count) => Some((
-                Reason::Constraint,
-                "must be between 2 and 64 characters long".to_owned(),
-            )),
+            Self::Username if !(2..=64).contains(&count) => {
+                Some((Reason::Constraint, "must be between 2 and 64 characters long".to_owned()))
+            }
             Self::Username => (!text.chars().all(is_username_char))
                 .then(|| format_help("must match ^[a-zA-Z0-9@._-]+$")),
-            Self::Uuid => parse_id(text)
-                .is_none()
-                .then(|| format_help("must be a valid UUID")),
+            Self::Uuid => parse_id(text).is_none().then(|| format_help("must be a valid UUID")),
             Self::Free => None,
         }
     }
@@ -55,10 +52,7 @@ fn is_email(text: &str) -> bool {
         return false;
     };
     let plain = |part: &str| {
-        !part.is_empty()
-            && !part
-                .chars()
-                .any(|c| c.is_whitespace() || c.is_control() || c == '@')
+        !part.is_empty() && !part.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@')
     };
     text.len() <= 254
         && plain(local)
@@ -118,11 +112,7 @@ impl Checker {
 
     /// Answers all that was found wrong, if anything was.
     pub(super) fn finish(self) -> Result<(), Reply> {
-        if self.details.is_empty() {
-            Ok(())
-        } else {
-            Err(invalid_arguments(&self.details))
-        }
+        if self.details.is_empty() { Ok(()) } else { Err(invalid_arguments(&self.details)) }
     }
 
     fn text(&mut self, name: &str) -> Result<Option<String>, WrongType> {
@@ -151,9 +141,5 @@ impl Checker {
 struct WrongType;
 
 pub(super) fn detail(name: &str, reason: Reason, help_message: String) -> Detail {
-    Detail {
-        argument_name: name.to_owned(),
-        reason,
-        help_message,
-    }
+    Detail { argument_name: name.to_owned(), reason, help_message }
 }

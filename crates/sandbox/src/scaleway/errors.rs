@@ -104,12 +104,7 @@ pub(crate) fn of_status(status: StatusCode) -> Reply {
         404 => return not_found("organization", ""),
         409 => {
             let more = json!({"resource": "organization", "current_state": "unknown"});
-            return typed(
-                status,
-                "transient_state",
-                "resource is in a transient state",
-                more,
-            );
+            return typed(status, "transient_state", "resource is in a transient state", more);
         }
         410 => "resource_expired",
         412 => return precondition_failed("unknown", ""),
@@ -126,8 +121,6 @@ pub(crate) fn of_status(status: StatusCode) -> Reply {
 
 /// The 429 that the edge in front of the API gives.
 pub(crate) fn edge_rate_limited() -> Reply {
-    Reply::empty(StatusCode::TOO_MANY_REQUESTS).with(
-        HeaderName::from_static("x-envoy-ratelimited"),
-        HeaderValue::from_static("true"),
-    )
+    Reply::empty(StatusCode::TOO_MANY_REQUESTS)
+        .with(HeaderName::from_static("x-envoy-ratelimited"), HeaderValue::from_static("true"))
 }

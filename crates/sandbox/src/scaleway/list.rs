@@ -50,18 +50,13 @@ fn select(state: &mut State, query: &Query) -> (Vec<Value>, usize) {
         }
         None => {
             let all = state.scaleway().all().iter();
-            all.filter(|org| query.matches(org))
-                .map(|org| org.id)
-                .collect()
+            all.filter(|org| query.matches(org)).map(|org| org.id).collect()
         }
     };
     if state.any_hidden() {
         matching.retain(|id| state.look_up(*id));
     }
-    let found: Vec<_> = matching
-        .iter()
-        .filter_map(|id| state.scaleway().get(*id))
-        .collect();
+    let found: Vec<_> = matching.iter().filter_map(|id| state.scaleway().get(*id)).collect();
     page(&found, query)
 }
 
@@ -74,18 +69,9 @@ fn page<O: std::borrow::Borrow<ScalewayOrganization>>(
     let show = |org: &O| org.borrow().to_list_json();
     let shown = if query.newest_first {
         let newest_first = found.iter().rev();
-        newest_first
-            .skip(skip)
-            .take(query.page_size)
-            .map(show)
-            .collect()
+        newest_first.skip(skip).take(query.page_size).map(show).collect()
     } else {
-        found
-            .iter()
-            .skip(skip)
-            .take(query.page_size)
-            .map(show)
-            .collect()
+        found.iter().skip(skip).take(query.page_size).map(show).collect()
     };
     (shown, found.len())
 }
@@ -128,13 +114,8 @@ fn parse(pairs: &[(String, String)]) -> Result<Query, Vec<Detail>> {
     let locked_by = one_of("locked_by", &["unknown_locked_by", "partner", "scaleway"]);
     let order = one_of("order_by", &["created_at_asc", "created_at_desc"]);
     let page = number("page", value("page"), 1, i32::MAX as usize, &mut details);
-    let size = number(
-        "page_size",
-        value("page_size"),
-        DEFAULT_PAGE_SIZE,
-        MAX_PAGE_SIZE,
-        &mut details,
-    );
+    let size =
+        number("page_size", value("page_size"), DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, &mut details);
     if !details.is_empty() {
         return Err(details);
     }

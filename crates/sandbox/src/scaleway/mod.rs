@@ -27,11 +27,7 @@ pub(crate) fn route(call: &Call) -> Route {
         return Route::Nowhere;
     };
     let to = |operation, id: &str| {
-        Route::To(Target {
-            operation,
-            id: id.to_owned(),
-            partner: String::new(),
-        })
+        Route::To(Target { operation, id: id.to_owned(), partner: String::new() })
     };
     match (&call.method, rest) {
         (&Method::GET, []) => to(Operation::ListOrganizations, ""),

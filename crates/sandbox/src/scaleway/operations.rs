@@ -54,10 +54,7 @@ pub(super) fn create(state: &mut State, call: &Call) -> Result<Done, Reply> {
         comment: given.optional("comment", COMMENT).unwrap_or_default(),
         created_at: now,
         closed: false,
-        provider_lock: Some(ProviderLock {
-            reason: VALIDATE_EMAIL.to_owned(),
-            since: now,
-        }),
+        provider_lock: Some(ProviderLock { reason: VALIDATE_EMAIL.to_owned(), since: now }),
         partner_locked_at: None,
         admin_seats: Vec::new(),
     };
@@ -139,9 +136,7 @@ fn find(state: &mut State, id: &str) -> Result<ScalewayOrganization, Reply> {
         return Err(errors::invalid_arguments(&[wrong]));
     };
     let known = state.scaleway().get(uuid).cloned();
-    known
-        .filter(|_| state.look_up(uuid))
-        .ok_or_else(|| errors::not_found("organization", id))
+    known.filter(|_| state.look_up(uuid)).ok_or_else(|| errors::not_found("organization", id))
 }
 
 fn find_usable(state: &mut State, id: &str) -> Result<ScalewayOrganization, Reply> {
@@ -163,11 +158,9 @@ fn refuse_taken_email(state: &State, organization: &ScalewayOrganization) -> Res
 
 fn keep(state: &mut State, organization: ScalewayOrganization) -> Result<Done, Reply> {
     let reply = Reply::json(StatusCode::OK, &organization.to_json());
-    state
-        .commit(vec![Entry::Scaleway(Box::new(organization))])
-        .map_err(|error| {
-            tracing::error!(%error, "the sandbox cannot keep its state");
-            errors::internal()
-        })?;
+    state.commit(vec![Entry::Scaleway(Box::new(organization))]).map_err(|error| {
+        tracing::error!(%error, "the sandbox cannot keep its state");
+        errors::internal()
+    })?;
     Ok(Done::changed(reply))
 }

@@ -60,10 +60,7 @@ async fn inviting_answers_who_was_invited() {
     for member in answer.body.as_array().unwrap() {
         Spec::archera().check("OrgMembershipResponse", member);
     }
-    assert_eq!(
-        answer.body,
-        json!([{"role": "cloud_rep", "username": "ada@acme.test"}])
-    );
+    assert_eq!(answer.body, json!([{"role": "cloud_rep", "username": "ada@acme.test"}]));
 
     let again = json!({"users": [{"email": "ada@acme.test", "role": "support"}]});
     world.invite(&org.to_string(), &again).await;
@@ -109,17 +106,11 @@ async fn a_body_that_does_not_fit_is_422_nested_as_the_body_is() {
     );
     assert!(world.sandbox.control().archera_orgs().is_empty());
 
-    let org = world
-        .register(&json!({"name": "Acme"}))
-        .await
-        .id()
-        .to_string();
+    let org = world.register(&json!({"name": "Acme"})).await.id().to_string();
     let answer = world.invite(&org, &json!({})).await;
     assert_eq!(answer.body["errors"]["json"]["users"], missing);
     let long = format!("{}@acme.test", "a".repeat(250));
-    let answer = world
-        .invite(&org, &json!({"users": [{"email": long}]}))
-        .await;
+    let answer = world.invite(&org, &json!({"users": [{"email": long}]})).await;
     assert_eq!(
         answer.body["errors"]["json"]["users"]["0"]["email"],
         json!(["Longer than maximum length 255."])
@@ -133,20 +124,14 @@ async fn every_other_error_has_the_api_shape() {
     let url = format!("{}{path}", world.sandbox.archera_url());
     let missing = world.client.post(&url).json(&json!({"name": "Acme"}));
     check_api_error(&read(missing.send().await.unwrap()).await, 401);
-    let wrong = world
-        .client
-        .post(&url)
-        .header("x-api-key", "wrong")
-        .json(&json!({}));
+    let wrong = world.client.post(&url).header("x-api-key", "wrong").json(&json!({}));
     check_api_error(&read(wrong.send().await.unwrap()).await, 401);
 
     let broken = world.archera(Method::POST, &path).body("{\"name\":");
     check_api_error(&read(broken.send().await.unwrap()).await, 400);
     for (partner, status) in [(Uuid::nil().to_string(), 403), ("me".to_owned(), 404)] {
         let path = format!("/v2/partners/{partner}/orgs");
-        let other = world
-            .archera(Method::POST, &path)
-            .json(&json!({"name": "Acme"}));
+        let other = world.archera(Method::POST, &path).json(&json!({"name": "Acme"}));
         check_api_error(&read(other.send().await.unwrap()).await, status);
     }
     for org in [Uuid::nil().to_string(), "none".to_owned()] {
@@ -173,15 +158,8 @@ async fn the_public_list_answers_only_where_the_key_may_use_it() {
     let wanted = json!([{"org_id": id, "name": "Acme", "role": "admin", "kind": "partnership"}]);
     assert_eq!(list.body, wanted);
 
-    let allowed = start_with(SandboxConfig {
-        archera_list_orgs: true,
-        ..SandboxConfig::default()
-    })
-    .await;
-    let list = allowed
-        .archera(Method::GET, "/v1/orgs")
-        .send()
-        .await
-        .unwrap();
+    let allowed =
+        start_with(SandboxConfig { archera_list_orgs: true, ..SandboxConfig::default() }).await;
+    let list = allowed.archera(Method::GET, "/v1/orgs").send().await.unwrap();
     assert_eq!(read(list).await.body, json!([]));
 }

@@ -24,41 +24,20 @@ async fn faults_are_put_on_read_and_ended() {
                       "fault": {"kind": "answer", "work": "done", "answer": "reset"}});
     let put = post(&world, "faults", rule).await;
     assert_eq!((put.status.as_u16(), &put.body["id"]), (200, &json!(1)));
-    assert!(
-        world
-            .create_request("owner@acme.test")
-            .send()
-            .await
-            .is_err()
-    );
+    assert!(world.create_request("owner@acme.test").send().await.is_err());
 
     let faults = control(&world, Method::GET, "faults", None).await;
     assert_eq!(faults.body["faults"][0]["fired"], 1);
-    assert!(
-        faults.body["profiles"]
-            .as_array()
-            .unwrap()
-            .contains(&json!("flaky"))
-    );
+    assert!(faults.body["profiles"].as_array().unwrap().contains(&json!("flaky")));
     let ended = control(&world, Method::DELETE, "faults", None).await;
     assert_eq!(ended.status, 204);
     assert_eq!(world.created("other@acme.test").await.status, 200);
 
-    assert_eq!(
-        post(&world, "faults/profiles/outage", json!({}))
-            .await
-            .status,
-        204
-    );
+    assert_eq!(post(&world, "faults/profiles/outage", json!({})).await.status, 204);
     assert_eq!(world.list("").await.status, 503);
     let unknown = post(&world, "faults/profiles/chaos", json!({})).await;
     assert_eq!(unknown.status, 404);
-    assert!(
-        unknown.body["message"]
-            .as_str()
-            .unwrap()
-            .contains("lossy-creates")
-    );
+    assert!(unknown.body["message"].as_str().unwrap().contains("lossy-creates"));
     let broken = post(&world, "faults", json!({"fault": {"kind": "boom"}})).await;
     assert_eq!(broken.status, 422);
 }
@@ -97,10 +76,7 @@ async fn the_outside_world_can_be_moved() {
     let world = start().await;
     let id = world.created("owner@acme.test").await.id();
     let at = |verb: &str| format!("organizations/{id}/{verb}");
-    assert_eq!(
-        post(&world, &at("validate-email"), json!({})).await.status,
-        204
-    );
+    assert_eq!(post(&world, &at("validate-email"), json!({})).await.status, 204);
     assert_eq!(world.get(id).await.body["status"], "opened");
     post(&world, &at("lock"), json!({"reason": "fraud"})).await;
     assert_eq!(world.get(id).await.body["lock_reason_message"], "fraud");
@@ -112,10 +88,7 @@ async fn the_outside_world_can_be_moved() {
     assert_eq!(world.get(id).await.body["name"], "Edited");
     post(&world, &at("close"), json!({})).await;
     assert_eq!(world.get(id).await.body["status"], "closed");
-    assert_eq!(
-        control(&world, Method::DELETE, &path, None).await.status,
-        204
-    );
+    assert_eq!(control(&world, Method::DELETE, &path, None).await.status, 204);
     assert_eq!(world.get(id).await.status, 404);
     assert_eq!(post(&world, &at("close"), json!({})).await.status, 404);
 }
@@ -123,12 +96,7 @@ async fn the_outside_world_can_be_moved() {
 #[tokio::test]
 async fn the_state_and_the_log_can_be_read_without_a_key_in_them() {
     let world = start().await;
-    let seeded = post(
-        &world,
-        "organizations",
-        json!({"provider": "scaleway", "count": 2}),
-    )
-    .await;
+    let seeded = post(&world, "organizations", json!({"provider": "scaleway", "count": 2})).await;
     assert_eq!(seeded.body["ids"].as_array().unwrap().len(), 2);
     world.created("owner@acme.test").await;
     world.register(&json!({"name": "Acme"})).await;

@@ -37,14 +37,10 @@ fn is_reset(error: &reqwest::Error) -> bool {
 #[tokio::test]
 async fn a_reset_comes_before_or_after_the_work() {
     let world = start().await;
-    let before = struck(&world, Fault::before(Answer::Reset))
-        .await
-        .unwrap_err();
+    let before = struck(&world, Fault::before(Answer::Reset)).await.unwrap_err();
     assert!(is_reset(&before), "{before:?}");
     assert_eq!(made(&world), 0);
-    let after = struck(&world, Fault::after(Answer::Reset))
-        .await
-        .unwrap_err();
+    let after = struck(&world, Fault::after(Answer::Reset)).await.unwrap_err();
     assert!(is_reset(&after), "{after:?}");
     assert_eq!(made(&world), 1);
 
@@ -57,28 +53,21 @@ async fn a_reset_comes_before_or_after_the_work() {
 #[tokio::test]
 async fn half_a_body_has_its_head_and_then_breaks_off() {
     let world = start().await;
-    let response = struck(&world, Fault::after(Answer::HalfBody))
-        .await
-        .unwrap();
+    let response = struck(&world, Fault::after(Answer::HalfBody)).await.unwrap();
     assert_eq!(response.status(), 200);
     assert!(response.content_length().unwrap() > 100);
     assert!(response.text().await.is_err());
     assert_eq!(made(&world), 1);
 
     let before = start().await;
-    let response = struck(&before, Fault::before(Answer::HalfBody))
-        .await
-        .unwrap();
+    let response = struck(&before, Fault::before(Answer::HalfBody)).await.unwrap();
     assert!(response.text().await.is_err());
     assert_eq!(made(&before), 0);
 }
 
 #[tokio::test]
 async fn a_hang_gives_no_answer_for_as_long_as_the_sandbox_runs() {
-    for (fault, wanted) in [
-        (Fault::before(Answer::Hang), 0),
-        (Fault::after(Answer::Hang), 1),
-    ] {
+    for (fault, wanted) in [(Fault::before(Answer::Hang), 0), (Fault::after(Answer::Hang), 1)] {
         let world = start().await;
         let control = world.sandbox.control();
         control.inject(FaultRule::next(CREATE, fault)).unwrap();
@@ -116,19 +105,11 @@ async fn a_caller_that_hangs_up_during_a_latency_does_not_stop_the_work() {
 async fn proxies_and_providers_fail_in_their_own_words() {
     let world = start().await;
     let page = seen(&world, Fault::before(Answer::BadGatewayHtml)).await;
-    assert_eq!(
-        (page.status.as_u16(), page.header("content-type")),
-        (502, Some("text/html"))
-    );
-    let status = |status, body: Option<&str>| Answer::Status {
-        status,
-        body: body.map(str::to_owned),
-    };
+    assert_eq!((page.status.as_u16(), page.header("content-type")), (502, Some("text/html")));
+    let status =
+        |status, body: Option<&str>| Answer::Status { status, body: body.map(str::to_owned) };
     let typed = seen(&world, Fault::before(status(409, None))).await;
-    assert_eq!(
-        (typed.status.as_u16(), typed.kind()),
-        (409, "transient_state")
-    );
+    assert_eq!((typed.status.as_u16(), typed.kind()), (409, "transient_state"));
     let own = seen(&world, Fault::before(status(500, Some("oops")))).await;
     assert_eq!((own.status.as_u16(), own.text.as_str()), (500, "oops"));
     assert_eq!(made(&world), 0);
@@ -146,20 +127,12 @@ async fn proxies_and_providers_fail_in_their_own_words() {
 #[tokio::test]
 async fn a_429_comes_with_a_pause_or_without_or_with_nothing_at_all() {
     let world = start().await;
-    let with = |retry_after_seconds| Answer::TooManyRequests {
-        retry_after_seconds,
-    };
+    let with = |retry_after_seconds| Answer::TooManyRequests { retry_after_seconds };
     let paused = seen(&world, Fault::before(with(Some(7)))).await;
-    assert_eq!(
-        (paused.status.as_u16(), paused.header("retry-after")),
-        (429, Some("7"))
-    );
+    assert_eq!((paused.status.as_u16(), paused.header("retry-after")), (429, Some("7")));
     assert_eq!(paused.kind(), "too_many_requests");
     let bare = seen(&world, Fault::before(with(None))).await;
-    assert_eq!(
-        (bare.status.as_u16(), bare.header("retry-after")),
-        (429, None)
-    );
+    assert_eq!((bare.status.as_u16(), bare.header("retry-after")), (429, None));
     let empty = seen(&world, Fault::before(Answer::EmptyTooManyRequests)).await;
     assert_eq!((empty.status.as_u16(), empty.text.as_str()), (429, ""));
     assert_eq!(empty.header("x-envoy-ratelimited"), Some("true"));
@@ -168,11 +141,7 @@ async fn a_429_comes_with_a_pause_or_without_or_with_nothing_at_all() {
 
 #[tokio::test]
 async fn a_success_can_be_garbage() {
-    for answer in [
-        Answer::HtmlSuccess,
-        Answer::EmptySuccess,
-        Answer::SuccessWithoutId,
-    ] {
+    for answer in [Answer::HtmlSuccess, Answer::EmptySuccess, Answer::SuccessWithoutId] {
         let world = start().await;
         let garbage = seen(&world, Fault::after(answer)).await;
         assert_eq!((garbage.status.as_u16(), made(&world)), (200, 1));
@@ -206,10 +175,7 @@ async fn late_work_is_done_on_command_and_in_order() {
     let control = world.sandbox.control();
     let lost = struck(&world, Fault::late(Answer::Reset)).await;
     assert!(lost.is_err());
-    let timeout = Answer::Status {
-        status: 504,
-        body: None,
-    };
+    let timeout = Answer::Status { status: 504, body: None };
     let second = seen(&world, Fault::late(timeout)).await;
     assert_eq!((second.status.as_u16(), made(&world)), (504, 0));
     assert_eq!(control.late_count(), 2);
@@ -224,10 +190,7 @@ async fn late_work_is_done_on_command_and_in_order() {
 #[tokio::test]
 async fn late_work_can_come_by_itself() {
     let world = start().await;
-    let fault = Fault::Answer {
-        work: Work::LateAfter { millis: 1 },
-        answer: Answer::Reset,
-    };
+    let fault = Fault::Answer { work: Work::LateAfter { millis: 1 }, answer: Answer::Reset };
     assert!(struck(&world, fault).await.is_err());
     world.sandbox.control().until_applied(CREATE, 1).await;
     assert_eq!(made(&world), 1);
@@ -237,10 +200,7 @@ async fn late_work_can_come_by_itself() {
 async fn a_request_that_arrives_twice_is_done_twice() {
     let world = start().await;
     let refused = seen(&world, Fault::Twice).await;
-    assert_eq!(
-        (refused.status.as_u16(), refused.kind()),
-        (409, "already_exists")
-    );
+    assert_eq!((refused.status.as_u16(), refused.kind()), (409, "already_exists"));
     assert_eq!(made(&world), 1);
 
     let control = world.sandbox.control();

@@ -9,10 +9,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 fn unavailable() -> Fault {
-    Fault::before(Answer::Status {
-        status: 503,
-        body: None,
-    })
+    Fault::before(Answer::Status { status: 503, body: None })
 }
 
 async fn statuses(world: &World, count: usize) -> Vec<u16> {
@@ -32,11 +29,7 @@ async fn a_rule_strikes_so_many_calls_of_its_operation_after_those_let_by() {
     assert_eq!(control.unfired_faults().len(), 1);
 
     world.created("owner@acme.test").await;
-    assert_eq!(
-        control.fault(id).unwrap().fired,
-        0,
-        "another operation is not struck"
-    );
+    assert_eq!(control.fault(id).unwrap().fired, 0, "another operation is not struck");
     assert_eq!(statuses(&world, 4).await, [200, 503, 503, 200]);
     let report = control.fault(id).unwrap();
     assert_eq!((report.fired, report.active), (2, false));
@@ -52,9 +45,7 @@ async fn rules_strike_one_after_the_other() {
         let rule = FaultRule::next(Operation::ListOrganizations, fault);
         control.inject(rule).unwrap();
     }
-    control
-        .inject(FaultRule::everywhere(unavailable()))
-        .unwrap();
+    control.inject(FaultRule::everywhere(unavailable())).unwrap();
     assert_eq!(statuses(&world, 3).await, [500, 502, 503]);
     control.clear_faults();
     assert_eq!(statuses(&world, 1).await, [200]);
@@ -82,10 +73,7 @@ async fn a_rule_that_makes_no_sense_is_refused() {
     let redirect = FaultRule::everywhere(Fault::before(Answer::Redirect { status: 200 }));
     for rule in [unlikely, redirect] {
         let refused = control.inject(rule).unwrap_err();
-        assert!(
-            matches!(refused, ControlError::ImpossibleFault(_)),
-            "{refused}"
-        );
+        assert!(matches!(refused, ControlError::ImpossibleFault(_)), "{refused}");
     }
     assert!(control.faults().is_empty());
 }
@@ -109,9 +97,7 @@ async fn what_lags_is_nowhere_to_be_seen_until_it_is_revealed() {
         assert_eq!(world.list(query).await.body["total_count"], 0, "{query}");
     }
     assert_eq!(world.verb(id, "lock", &json!({})).await.status, 404);
-    let again = world
-        .create(&world.new_organization("owner@acme.test", "c"))
-        .await;
+    let again = world.create(&world.new_organization("owner@acme.test", "c")).await;
     assert_eq!(again.status, 409, "its e-mail is taken all the same");
     assert_eq!(world.sandbox.control().scaleway_organizations().len(), 1);
 
@@ -149,17 +135,9 @@ async fn a_lag_ends_after_a_time() {
 async fn an_archera_org_can_lag_too() {
     let world = start().await;
     let control = world.sandbox.control();
-    let lag = Fault::Lag {
-        until: Lag::Command,
-    };
-    control
-        .inject(FaultRule::next(Operation::RegisterOrg, lag))
-        .unwrap();
-    let org = world
-        .register(&json!({"name": "Acme"}))
-        .await
-        .id()
-        .to_string();
+    let lag = Fault::Lag { until: Lag::Command };
+    control.inject(FaultRule::next(Operation::RegisterOrg, lag)).unwrap();
+    let org = world.register(&json!({"name": "Acme"})).await.id().to_string();
     let users = json!({"users": [{"email": "ada@acme.test"}]});
     assert_eq!(world.invite(&org, &users).await.status, 404);
     control.reveal();
@@ -180,19 +158,13 @@ fn profiles_go_by_their_names() {
 }
 
 async fn started_with(faults: FaultProfile) -> World {
-    start_with(SandboxConfig {
-        faults,
-        ..SandboxConfig::default()
-    })
-    .await
+    start_with(SandboxConfig { faults, ..SandboxConfig::default() }).await
 }
 
 #[tokio::test]
 async fn an_outage_refuses_everything() {
     let world = started_with(FaultProfile::Outage).await;
-    let refused = world
-        .create(&world.new_organization("owner@acme.test", "c"))
-        .await;
+    let refused = world.create(&world.new_organization("owner@acme.test", "c")).await;
     assert_eq!(refused.status, 503);
     assert_eq!(world.register(&json!({"name": "Acme"})).await.status, 503);
     assert!(world.sandbox.control().scaleway_organizations().is_empty());

@@ -11,10 +11,7 @@ use std::{
 };
 
 fn kept_at(path: &Path) -> SandboxConfig {
-    SandboxConfig {
-        state_path: Some(path.to_owned()),
-        ..SandboxConfig::default()
-    }
+    SandboxConfig { state_path: Some(path.to_owned()), ..SandboxConfig::default() }
 }
 
 #[tokio::test]
@@ -44,9 +41,7 @@ async fn keys_ids_and_organizations_outlive_a_restart() {
     assert_eq!(second.list("").await.body["total_count"], 3);
     assert_eq!(second.get(seeded[1]).await.status, 404);
     assert!(second.sandbox.control().archera_org(org).is_some());
-    let taken = second
-        .create(&second.new_organization("owner@acme.test", "c"))
-        .await;
+    let taken = second.create(&second.new_organization("owner@acme.test", "c")).await;
     assert_eq!(taken.status, 409);
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "the keys are for the owner alone");
@@ -62,10 +57,7 @@ async fn two_sandboxes_do_not_share_a_file() {
     let control = first.control();
     drop(first);
     Sandbox::start(kept_at(&path)).await.unwrap();
-    assert!(
-        control.seed(Provider::Scaleway, 1).is_err(),
-        "a stopped one changes nothing"
-    );
+    assert!(control.seed(Provider::Scaleway, 1).is_err(), "a stopped one changes nothing");
 }
 
 #[tokio::test]

@@ -20,11 +20,7 @@ async fn a_created_organization_is_locked_until_its_owner_validates_the_email() 
     assert_eq!(created.body["lock_reason_message"], "validate_email");
     assert_eq!(created.body["phone_number"], Value::Null);
 
-    world
-        .sandbox
-        .control()
-        .validate_email(created.id())
-        .unwrap();
+    world.sandbox.control().validate_email(created.id()).unwrap();
     let opened = world.get(created.id()).await;
     Spec::scaleway().check(ORGANIZATION, &opened.body);
     assert_eq!(opened.body["status"], "opened");
@@ -45,13 +41,7 @@ async fn an_organization_has_every_property_of_the_spec_but_the_siren_number() {
     let spec = Spec::scaleway();
     let mut wanted = spec.properties(ORGANIZATION);
     wanted.retain(|name| *name != "siren_number");
-    let shown: Vec<&str> = created
-        .body
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let shown: Vec<&str> = created.body.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(shown, wanted);
     assert_eq!(created.body["phone_number"], "+33100000000");
     assert_eq!(created.body["comment"], "first");
@@ -96,10 +86,7 @@ async fn locks_stack_and_an_unlock_shows_what_was_beneath() {
     let unlocked = world.verb(id, "unlock", &json!({})).await;
     assert_eq!(unlocked.status, 200);
     Spec::scaleway().check(ORGANIZATION, &unlocked.body);
-    assert_eq!(
-        unlocked.body, created.body,
-        "Scaleway's own lock is back, with its time"
-    );
+    assert_eq!(unlocked.body, created.body, "Scaleway's own lock is back, with its time");
 
     world.verb(id, "lock", &json!({})).await;
     world.sandbox.control().validate_email(id).unwrap();
@@ -111,11 +98,8 @@ async fn locks_stack_and_an_unlock_shows_what_was_beneath() {
 #[tokio::test]
 async fn locking_again_moves_the_time() {
     let clock = Clock::manual("2026-01-02T03:04:05Z".parse().unwrap());
-    let world = start_with(SandboxConfig {
-        clock: clock.clone(),
-        ..SandboxConfig::default()
-    })
-    .await;
+    let world =
+        start_with(SandboxConfig { clock: clock.clone(), ..SandboxConfig::default() }).await;
     let created = world.created("owner@acme.test").await;
     let id = created.id();
     assert_eq!(created.body["created_at"], "2026-01-02T03:04:05.000000Z");
@@ -163,37 +147,19 @@ async fn an_update_changes_what_it_names_and_nothing_else() {
 async fn an_owners_email_belongs_to_one_organization_and_a_customer_id_to_any_number() {
     let world = start().await;
     let first = world.created("owner@acme.test").await;
-    let taken = world
-        .create(&world.new_organization("Owner@acme.test", "cust-9"))
-        .await;
-    assert_eq!(
-        (taken.status.as_u16(), taken.kind()),
-        (409, "already_exists")
-    );
+    let taken = world.create(&world.new_organization("Owner@acme.test", "cust-9")).await;
+    assert_eq!((taken.status.as_u16(), taken.kind()), (409, "already_exists"));
     assert!(taken.body["help_message"].is_string());
 
     let second = world.created("other@acme.test").await;
     assert_ne!(first.id(), second.id());
-    let moved = world
-        .patch(second.id(), &json!({"email": "owner@acme.test"}))
-        .await;
-    assert_eq!(
-        (moved.status.as_u16(), moved.kind()),
-        (409, "already_exists")
-    );
-    let own = world
-        .patch(first.id(), &json!({"email": "owner@acme.test"}))
-        .await;
+    let moved = world.patch(second.id(), &json!({"email": "owner@acme.test"})).await;
+    assert_eq!((moved.status.as_u16(), moved.kind()), (409, "already_exists"));
+    let own = world.patch(first.id(), &json!({"email": "owner@acme.test"})).await;
     assert_eq!(own.status, 200);
 
-    world
-        .patch(first.id(), &json!({"email": "new@acme.test"}))
-        .await;
-    assert_eq!(
-        world.created("owner@acme.test").await.status,
-        200,
-        "the old one is free again"
-    );
+    world.patch(first.id(), &json!({"email": "new@acme.test"})).await;
+    assert_eq!(world.created("owner@acme.test").await.status, 200, "the old one is free again");
 }
 
 #[tokio::test]
@@ -210,27 +176,16 @@ async fn request_admin_role_answers_204_with_a_content_type() {
 
     let seat = json!({"username": "a b", "email": "ops", "password": "x".repeat(73)});
     let refused = world.verb(id, "request-admin-role", &seat).await;
-    let wanted = [
-        ("email", "format"),
-        ("password", "constraint"),
-        ("username", "format"),
-    ];
+    let wanted = [("email", "format"), ("password", "constraint"), ("username", "format")];
     assert_eq!(refused.status, 400);
-    assert_eq!(
-        refused.refused(),
-        wanted.map(|(n, r)| (n.to_owned(), r.to_owned()))
-    );
+    assert_eq!(refused.refused(), wanted.map(|(n, r)| (n.to_owned(), r.to_owned())));
 }
 
 async fn refusals(world: &World, name: &str, value: Value) -> Vec<(String, String)> {
     let mut body = world.new_organization("owner@acme.test", "cust-1");
     body[name] = value;
     let answer = world.create(&body).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.kind()),
-        (400, "invalid_arguments"),
-        "{name}"
-    );
+    assert_eq!((answer.status.as_u16(), answer.kind()), (400, "invalid_arguments"), "{name}");
     assert_eq!(answer.header("content-type"), Some("application/json"));
     answer.refused()
 }
@@ -273,24 +228,13 @@ async fn all_that_is_wrong_is_told_at_once() {
     let world = start().await;
     let answer = world.create(&json!({"email": "nobody"})).await;
     let names: Vec<String> = answer.refused().into_iter().map(|(name, _)| name).collect();
-    let wanted = [
-        "customer_id",
-        "email",
-        "organization_name",
-        "owner_firstname",
-        "owner_lastname",
-    ];
+    let wanted = ["customer_id", "email", "organization_name", "owner_firstname", "owner_lastname"];
     assert_eq!(names[..5], wanted);
     assert_eq!(names[5], "partner_id");
 
-    let broken = world
-        .scaleway(Method::POST, ORGANIZATIONS)
-        .body("{\"email\":");
+    let broken = world.scaleway(Method::POST, ORGANIZATIONS).body("{\"email\":");
     let answer = read(broken.send().await.unwrap()).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.kind()),
-        (400, "invalid_arguments")
-    );
+    assert_eq!((answer.status.as_u16(), answer.kind()), (400, "invalid_arguments"));
 }
 
 #[tokio::test]
@@ -298,14 +242,8 @@ async fn who_may_not_call_is_told_so_in_json() {
     let world = start().await;
     let url = format!("{}{ORGANIZATIONS}", world.sandbox.scaleway_url());
     let missing = read(world.client.get(&url).send().await.unwrap()).await;
-    assert_eq!(
-        (missing.status.as_u16(), missing.kind()),
-        (401, "denied_authentication")
-    );
-    let wrong = world
-        .client
-        .get(&url)
-        .header("X-Auth-Token", Uuid::nil().to_string());
+    assert_eq!((missing.status.as_u16(), missing.kind()), (401, "denied_authentication"));
+    let wrong = world.client.get(&url).header("X-Auth-Token", Uuid::nil().to_string());
     let wrong = read(wrong.send().await.unwrap()).await;
     assert_eq!(wrong.status, 401);
     assert_eq!(wrong.body["method"], "api_key");
@@ -314,10 +252,7 @@ async fn who_may_not_call_is_told_so_in_json() {
     let mut body = world.new_organization("owner@acme.test", "cust-1");
     body["partner_id"] = json!(Uuid::nil());
     let other = world.create(&body).await;
-    assert_eq!(
-        (other.status.as_u16(), other.kind()),
-        (403, "permissions_denied")
-    );
+    assert_eq!((other.status.as_u16(), other.kind()), (403, "permissions_denied"));
     assert_eq!(other.body["details"][0]["resource"], "organization");
     assert!(world.sandbox.control().scaleway_organizations().is_empty());
 }
@@ -333,17 +268,9 @@ async fn what_is_not_there_is_404_and_what_cannot_be_is_400_or_405() {
         assert_eq!(world.verb(Uuid::nil(), verb, &json!({})).await.status, 404);
     }
 
-    let strange = world
-        .get_path(&format!("{ORGANIZATIONS}/..%2F..%2Fiam"))
-        .await;
-    assert_eq!(
-        (strange.status.as_u16(), strange.kind()),
-        (400, "invalid_arguments")
-    );
-    assert_eq!(
-        strange.body["details"][0]["argument_name"],
-        "organization_id"
-    );
+    let strange = world.get_path(&format!("{ORGANIZATIONS}/..%2F..%2Fiam")).await;
+    assert_eq!((strange.status.as_u16(), strange.kind()), (400, "invalid_arguments"));
+    assert_eq!(strange.body["details"][0]["argument_name"], "organization_id");
     assert_eq!(world.get_path("/iam/v1/api-keys").await.status, 404);
 
     let delete = world.scaleway(Method::DELETE, &format!("{ORGANIZATIONS}/{}", Uuid::nil()));
@@ -358,18 +285,12 @@ async fn a_lock_takes_no_reason_and_a_closed_organization_no_change() {
     let world = start().await;
     let id = world.created("owner@acme.test").await.id();
     let refused = world.verb(id, "lock", &json!({"reason": "unpaid"})).await;
-    assert_eq!(
-        refused.refused(),
-        [("reason".to_owned(), "unknown".to_owned())]
-    );
+    assert_eq!(refused.refused(), [("reason".to_owned(), "unknown".to_owned())]);
 
     world.sandbox.control().close(id).unwrap();
     assert_eq!(world.get(id).await.body["status"], "closed");
     let refused = world.verb(id, "lock", &json!({})).await;
-    assert_eq!(
-        (refused.status.as_u16(), refused.kind()),
-        (412, "precondition_failed")
-    );
+    assert_eq!((refused.status.as_u16(), refused.kind()), (412, "precondition_failed"));
 }
 
 #[tokio::test]
@@ -384,14 +305,9 @@ async fn past_the_rate_limit_the_edge_answers_an_empty_429_until_the_next_second
     let first = world.list("").await;
     assert_eq!(first.header("x-ratelimit-limit"), Some("2, 2;w=1"));
     assert_eq!(first.header("x-ratelimit-remaining"), Some("1"));
-    assert_eq!(
-        world.list("").await.header("x-ratelimit-remaining"),
-        Some("0")
-    );
+    assert_eq!(world.list("").await.header("x-ratelimit-remaining"), Some("0"));
 
-    let refused = world
-        .create(&world.new_organization("owner@acme.test", "c"))
-        .await;
+    let refused = world.create(&world.new_organization("owner@acme.test", "c")).await;
     assert_eq!(refused.status, 429);
     assert_eq!(refused.text, "");
     assert_eq!(refused.header("content-type"), None);

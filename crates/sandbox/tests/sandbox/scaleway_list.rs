@@ -6,10 +6,7 @@ use serde_json::json;
 
 fn emails(answer: &Answer) -> Vec<&str> {
     let organizations = answer.body["organizations"].as_array().unwrap();
-    organizations
-        .iter()
-        .map(|org| org["email"].as_str().unwrap())
-        .collect()
+    organizations.iter().map(|org| org["email"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -17,10 +14,7 @@ async fn a_list_fits_the_spec_and_shows_no_phone_number_as_an_empty_text() {
     let world = start().await;
     world.created("owner@acme.test").await;
     let answer = world.list("").await;
-    Spec::scaleway().check(
-        "scaleway.partner.v1.ListOrganizationsResponse",
-        &answer.body,
-    );
+    Spec::scaleway().check("scaleway.partner.v1.ListOrganizationsResponse", &answer.body);
     assert_eq!(answer.body["total_count"], 1);
     assert_eq!(answer.body["organizations"][0]["phone_number"], "");
 }
@@ -38,12 +32,7 @@ async fn each_filter_keeps_what_it_names() {
     control.close(gone).unwrap();
     world.patch(fresh, &json!({"customer_id": "cust-2"})).await;
 
-    let all = [
-        "fresh@acme.test",
-        "open@acme.test",
-        "ours@acme.test",
-        "gone@acme.test",
-    ];
+    let all = ["fresh@acme.test", "open@acme.test", "ours@acme.test", "gone@acme.test"];
     let cases: [(&str, &[&str]); 12] = [
         ("status=opened", &all[1..2]),
         ("status=locked", &["fresh@acme.test", "ours@acme.test"]),
@@ -56,10 +45,7 @@ async fn each_filter_keeps_what_it_names() {
         ("email=ours%40acme.test&status=opened", &[]),
         ("customer_id=cust-2", &all[..1]),
         ("customer_id=cust-1", &all[1..]),
-        (
-            "customer_id=cust-1&status=locked&locked_by=partner",
-            &all[2..3],
-        ),
+        ("customer_id=cust-1&status=locked&locked_by=partner", &all[2..3]),
     ];
     for (query, wanted) in cases {
         let answer = world.list(query).await;
@@ -71,17 +57,11 @@ async fn each_filter_keeps_what_it_names() {
 #[tokio::test]
 async fn pages_follow_each_other_in_either_order_and_end_in_an_empty_one() {
     let world = start().await;
-    world
-        .sandbox
-        .control()
-        .seed(Provider::Scaleway, 25)
-        .unwrap();
+    world.sandbox.control().seed(Provider::Scaleway, 25).unwrap();
     for order in ["created_at_asc", "created_at_desc"] {
         let mut seen = Vec::new();
         for (page, size) in [(1, 10), (2, 10), (3, 5), (4, 0), (1_000_000, 0)] {
-            let answer = world
-                .list(&format!("page={page}&page_size=10&order_by={order}"))
-                .await;
+            let answer = world.list(&format!("page={page}&page_size=10&order_by={order}")).await;
             assert_eq!(answer.body["total_count"], 25);
             assert_eq!(emails(&answer).len(), size, "page {page}");
             seen.extend(emails(&answer).into_iter().map(str::to_owned));
@@ -123,23 +103,14 @@ async fn ten_thousand_can_be_seeded_edited_and_removed() {
     let ids = control.seed(Provider::Scaleway, 10_000).unwrap();
     assert_eq!(world.list("page_size=1").await.body["total_count"], 10_000);
 
-    let edit = ConsoleEdit {
-        email: Some("new@acme.test".to_owned()),
-        ..ConsoleEdit::default()
-    };
+    let edit = ConsoleEdit { email: Some("new@acme.test".to_owned()), ..ConsoleEdit::default() };
     control.edit(ids[5000], edit).unwrap();
     let found = world.list("email=new%40acme.test").await;
     assert_eq!(found.body["organizations"][0]["id"], ids[5000].to_string());
-    assert_eq!(
-        world.list("email=seed-5000%40seed.test").await.body["total_count"],
-        0
-    );
+    assert_eq!(world.list("email=seed-5000%40seed.test").await.body["total_count"], 0);
 
     control.remove(ids[5000]).unwrap();
     assert_eq!(world.get(ids[5000]).await.status, 404);
-    assert_eq!(
-        world.get(ids[9999]).await.body["email"],
-        "seed-9999@seed.test"
-    );
+    assert_eq!(world.get(ids[9999]).await.body["email"], "seed-9999@seed.test");
     assert_eq!(world.list("page_size=1").await.body["total_count"], 9_999);
 }

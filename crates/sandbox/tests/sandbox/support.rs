@@ -50,12 +50,7 @@ impl Answer {
 pub(crate) async fn read(response: Response) -> Answer {
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await.unwrap();
-    Answer {
-        status,
-        headers,
-        body: serde_json::from_str(&text).unwrap_or_default(),
-        text,
-    }
+    Answer { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text }
 }
 
 pub(crate) async fn start() -> World {
@@ -63,10 +58,7 @@ pub(crate) async fn start() -> World {
 }
 
 pub(crate) async fn start_with(config: SandboxConfig) -> World {
-    World {
-        sandbox: Sandbox::start(config).await.unwrap(),
-        client: client(),
-    }
+    World { sandbox: Sandbox::start(config).await.unwrap(), client: client() }
 }
 
 pub(crate) fn client() -> Client {
@@ -184,12 +176,7 @@ impl Spec {
     /// The names of a schema's properties, sorted.
     pub(crate) fn properties(&self, schema: &str) -> Vec<&str> {
         let properties = &self.0["components"]["schemas"][schema]["properties"];
-        properties
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect()
+        properties.as_object().unwrap().keys().map(String::as_str).collect()
     }
 
     /// Fails where `value` does not fit the schema.
@@ -198,10 +185,8 @@ impl Spec {
             "$ref": format!("#/components/schemas/{schema}"),
             "components": self.0["components"],
         });
-        let validator = jsonschema::options()
-            .should_validate_formats(true)
-            .build(&document)
-            .unwrap();
+        let validator =
+            jsonschema::options().should_validate_formats(true).build(&document).unwrap();
         let errors: Vec<String> = validator
             .iter_errors(value)
             .map(|error| format!("{}: {error}", error.instance_path()))

@@ -41,15 +41,11 @@ impl Subject<'_> {
     async fn changes(&self, id: &ProviderOrgId, patch: &ChildOrgPatch) -> Check {
         let changed = self.provider.update_child_org(id, patch).await;
         let changed = done("the change", changed)?;
-        check(patch.is_applied_to(&changed), || {
-            "the answer does not show it".to_owned()
-        })?;
+        check(patch.is_applied_to(&changed), || "the answer does not show it".to_owned())?;
         check(&changed.id == id, || "another one is answered".to_owned())?;
         if self.provider.capabilities().get {
             let read = done("a read", self.provider.get_child_org(id).await)?;
-            check(patch.is_applied_to(&read), || {
-                "a read does not show it".to_owned()
-            })?;
+            check(patch.is_applied_to(&read), || "a read does not show it".to_owned())?;
         }
         Ok(())
     }
@@ -57,10 +53,7 @@ impl Subject<'_> {
     /// A text outside a field's limits is refused.
     pub(super) async fn refuses_faulty_change(&self) -> Check {
         let claims = self.provider.capabilities();
-        let limited = claims
-            .update_fields
-            .iter()
-            .filter(|rule| rule.max_chars < 100_000);
+        let limited = claims.update_fields.iter().filter(|rule| rule.max_chars < 100_000);
         let Some((_, org)) = self.made().await? else {
             return Ok(());
         };
@@ -97,10 +90,9 @@ impl Subject<'_> {
             })?;
             if self.provider.capabilities().get {
                 let read = done("a read", self.provider.get_child_org(&org.id).await)?;
-                check(
-                    (read.status, &read.lock) == (unlocked.status, &unlocked.lock),
-                    || format!("a read shows another state than {time} answered"),
-                )?;
+                check((read.status, &read.lock) == (unlocked.status, &unlocked.lock), || {
+                    format!("a read shows another state than {time} answered")
+                })?;
             }
         }
         Ok(())
@@ -120,9 +112,7 @@ impl Subject<'_> {
 }
 
 fn is_ours(org: &ChildOrg) -> bool {
-    org.lock
-        .as_ref()
-        .is_some_and(|lock| lock.origin == LockOrigin::Partner)
+    org.lock.as_ref().is_some_and(|lock| lock.origin == LockOrigin::Partner)
 }
 
 fn emptied(field: Field) -> Option<ChildOrgPatch> {

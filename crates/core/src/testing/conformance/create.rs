@@ -9,15 +9,11 @@ impl Subject<'_> {
         let Some((new, org)) = self.made().await? else {
             return Ok(());
         };
-        check(org.name == new.name, || {
-            "another name is answered".to_owned()
-        })?;
+        check(org.name == new.name, || "another name is answered".to_owned())?;
         for field in Field::ALL {
             let answered = texts_of(&org, field);
             let holds = self.provider.capabilities().holds(field);
-            check(holds || answered.is_empty(), || {
-                format!("{field} is answered and is not held")
-            })?;
+            check(holds || answered.is_empty(), || format!("{field} is answered and is not held"))?;
             check(answered.is_empty() || answered == new.texts(field), || {
                 format!("{field} is answered otherwise than it was sent")
             })?;
@@ -59,10 +55,7 @@ impl Subject<'_> {
         let Some((first, _)) = self.made().await?.filter(|_| is_strong) else {
             return Ok(());
         };
-        let second = NewChildOrg {
-            owner: first.owner,
-            ..self.fixture.new_org()
-        };
+        let second = NewChildOrg { owner: first.owner, ..self.fixture.new_org() };
         let kinds = [Kind::Conflict, Kind::InvalidInput];
         let made = self.provider.create_child_org(&second).await;
         failed("a second create", made, &kinds, &[Effect::NotApplied])
@@ -85,15 +78,11 @@ impl Subject<'_> {
             check(members.iter().any(|m| m.email == asked[0].email), || {
                 format!("{word} was invited and is not answered")
             })?;
-            check(
-                role.is_none() || members.iter().any(|m| m.role == role),
-                || format!("{word} is answered in another role"),
-            )?;
+            check(role.is_none() || members.iter().any(|m| m.role == role), || {
+                format!("{word} is answered in another role")
+            })?;
         }
-        refused(
-            "an invitation of nobody",
-            self.provider.invite_members(&org.id, &[]).await,
-        )
+        refused("an invitation of nobody", self.provider.invite_members(&org.id, &[]).await)
     }
 }
 

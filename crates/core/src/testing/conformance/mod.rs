@@ -35,11 +35,7 @@ impl Fixture {
         new_org: impl Fn(u32) -> NewChildOrg + Send + Sync + 'static,
         unknown_id: ProviderOrgId,
     ) -> Self {
-        Self {
-            new_org: Box::new(new_org),
-            next: AtomicU32::new(1),
-            unknown_id,
-        }
+        Self { new_org: Box::new(new_org), next: AtomicU32::new(1), unknown_id }
     }
 
     /// A fixture whose requests have every field, with values that no two runs share; ids are UUIDs.
@@ -111,12 +107,7 @@ pub struct Failures(pub Vec<Failure>);
 
 impl fmt::Display for Failures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Failure {
-            provider,
-            behaviour,
-            seen,
-        } in &self.0
-        {
+        for Failure { provider, behaviour, seen } in &self.0 {
             writeln!(f, "{provider}: {behaviour}: {seen}")?;
         }
         Ok(())
@@ -137,54 +128,25 @@ pub async fn run_all(provider: &dyn PartnerProvider, fixture: &Fixture) -> Resul
     let mut found = Vec::new();
     let mut note = |behaviour, check: Check| {
         if let Err(seen) = check {
-            found.push(Failure {
-                provider: provider.name().clone(),
-                behaviour,
-                seen,
-            });
+            found.push(Failure { provider: provider.name().clone(), behaviour, seen });
         }
     };
     note("capabilities agree with each other", subject.agrees());
-    note(
-        "what is not claimed is refused",
-        subject.refuses_unclaimed().await,
-    );
+    note("what is not claimed is refused", subject.refuses_unclaimed().await);
     note("a create answers what is held", subject.creates().await);
-    note(
-        "a faulty create is refused",
-        subject.refuses_faulty_create().await,
-    );
-    note(
-        "an e-mail address that is a strong key is unique",
-        subject.keeps_email_unique().await,
-    );
+    note("a faulty create is refused", subject.refuses_faulty_create().await);
+    note("an e-mail address that is a strong key is unique", subject.keeps_email_unique().await);
     note("what was created is read", subject.reads_created().await);
     note("a listing is complete", subject.lists_all().await);
-    note(
-        "a foreign page token is refused",
-        subject.refuses_foreign_token().await,
-    );
-    note(
-        "a listing is narrowed by what is claimed",
-        subject.finds().await,
-    );
+    note("a foreign page token is refused", subject.refuses_foreign_token().await);
+    note("a listing is narrowed by what is claimed", subject.finds().await);
     note("a change is answered and kept", subject.updates().await);
-    note(
-        "a faulty change is refused",
-        subject.refuses_faulty_change().await,
-    );
+    note("a faulty change is refused", subject.refuses_faulty_change().await);
     note("a lock is set once and lifted", subject.locks().await);
     note("people are invited", subject.invites().await);
     note("a seat is asked for", subject.asks_for_seat().await);
-    note(
-        "an unknown id is not found",
-        subject.finds_no_unknown().await,
-    );
-    if found.is_empty() {
-        Ok(())
-    } else {
-        Err(Failures(found))
-    }
+    note("an unknown id is not found", subject.finds_no_unknown().await);
+    if found.is_empty() { Ok(()) } else { Err(Failures(found)) }
 }
 
 /// The provider of a run, with what the checks need.
@@ -233,10 +195,5 @@ fn failed<T>(what: &str, result: crate::Result<T>, kinds: &[Kind], effects: &[Ef
 
 /// The call must have failed as refused content, provably without effect.
 fn refused<T>(what: &str, result: crate::Result<T>) -> Check {
-    failed(
-        what,
-        result,
-        &[Kind::InvalidInput],
-        &[Effect::NotSent, Effect::NotApplied],
-    )
+    failed(what, result, &[Kind::InvalidInput], &[Effect::NotSent, Effect::NotApplied])
 }

@@ -33,20 +33,12 @@ impl Subject<'_> {
             made.extend(self.made().await?.map(|(_, org)| org.id));
         }
         for order in [OrgOrder::CreatedAtAsc, OrgOrder::CreatedAtDesc] {
-            let query = OrgQuery {
-                order,
-                page_size: Some(2),
-                ..OrgQuery::default()
-            };
+            let query = OrgQuery { order, page_size: Some(2), ..OrgQuery::default() };
             let listed = self.all(&query).await?;
             let ids: HashSet<_> = listed.iter().map(|org| org.id.clone()).collect();
-            check(ids.len() == listed.len(), || {
-                "one is listed twice".to_owned()
-            })?;
+            check(ids.len() == listed.len(), || "one is listed twice".to_owned())?;
             check(made.is_subset(&ids), || "one is not listed".to_owned())?;
-            check(is_in_order(&listed, order), || {
-                "they are out of order".to_owned()
-            })?;
+            check(is_in_order(&listed, order), || "they are out of order".to_owned())?;
         }
         Ok(())
     }
@@ -77,13 +69,9 @@ impl Subject<'_> {
             check(found.iter().any(|org| org.id == made.id), || {
                 format!("it is not found by {field}")
             })?;
-            check(found.len() == 1, || {
-                format!("{} are found by {field}", found.len())
-            })?;
+            check(found.len() == 1, || format!("{} are found by {field}", found.len()))?;
             let none = self.all(&narrowed(field, "nobody@acme.test")).await?;
-            check(none.is_empty(), || {
-                format!("something is found by a {field} that nobody has")
-            })?;
+            check(none.is_empty(), || format!("something is found by a {field} that nobody has"))?;
         }
         Ok(())
     }

@@ -101,10 +101,7 @@ impl Subject<'_> {
         if claims.get {
             not_found("a read", provider.get_child_org(id).await)?;
         }
-        let patch = claims
-            .update_fields
-            .iter()
-            .find_map(|rule| one_change(rule.field));
+        let patch = claims.update_fields.iter().find_map(|rule| one_change(rule.field));
         if let Some(patch) = patch {
             not_found("a change", provider.update_child_org(id, &patch).await)?;
         }
@@ -160,10 +157,7 @@ pub(super) fn one_change(field: Field) -> Option<ChildOrgPatch> {
 
 /// Somebody to invite.
 pub(super) fn member() -> Result<NewMember, String> {
-    Ok(NewMember {
-        email: EmailAddress::new("member@acme.test")?,
-        role: None,
-    })
+    Ok(NewMember { email: EmailAddress::new("member@acme.test")?, role: None })
 }
 
 /// A seat to ask for.
