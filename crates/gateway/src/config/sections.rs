@@ -36,6 +36,8 @@ pub struct OperationsConfig {
     pub lease: Duration,
     /// How soon waiting work is looked at.
     pub poll_every: Duration,
+    /// For how long a create whose outcome was lost holds back others at its account.
+    pub create_risk_window: Duration,
 }
 
 const ANY_COUNT: std::ops::RangeInclusive<u32> = 1..=1_000_000;
@@ -79,5 +81,10 @@ pub(super) fn limits(reader: &mut Reader) -> Option<LimitsConfig> {
 pub(super) fn operations(reader: &mut Reader) -> Option<OperationsConfig> {
     let lease = reader.positive_duration("lease");
     let poll_every = reader.positive_duration("poll_every");
-    Some(OperationsConfig { lease: lease?, poll_every: poll_every? })
+    let create_risk_window = reader.positive_duration("create_risk_window");
+    Some(OperationsConfig {
+        lease: lease?,
+        poll_every: poll_every?,
+        create_risk_window: create_risk_window?,
+    })
 }

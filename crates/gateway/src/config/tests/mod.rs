@@ -69,6 +69,7 @@ burst = 401
 [operations]
 lease = "91s"
 poll_every = "2s"
+create_risk_window = "6m"
 
 [telemetry]
 log_level = "debug"
