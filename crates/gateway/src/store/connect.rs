@@ -5,8 +5,10 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
     Executor, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
+
+use uuid::Uuid;
 
 use super::error::{StoreError, StoreResult, store_error};
 
@@ -33,6 +35,50 @@ pub struct DatabaseSettings {
 pub struct Store {
     pub(super) pool: PgPool,
     pub(super) outcomes: PgPool,
+}
+
+/// How a pool is used at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolUse {
+    /// What it is called in metrics.
+    pub name: &'static str,
+    /// Connections that are open.
+    pub open: u32,
+    /// Those of them that wait for work.
+    pub idle: u32,
+    /// The most that may be open.
+    pub max: u32,
+}
+
+impl PoolUse {
+    fn of(name: &'static str, pool: &PgPool) -> Self {
+        let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+        Self { name, open: pool.size(), idle, max: pool.options().get_max_connections() }
+    }
+}
+
+/// Hears which operations moved, at every replica. Takes one connection of the main pool.
+#[derive(Debug)]
+pub struct NoticeListener(PgListener);
+
+impl NoticeListener {
+    /// Waits for the next operation that moved.
+    ///
+    /// # Errors
+    /// When the connection was lost: listen anew, and take it that notices were lost with it.
+    pub async fn next(&mut self) -> StoreResult<Uuid> {
+        self.0.eager_reconnect(false);
+        loop {
+            let Some(notice) = self.0.try_recv().await.map_err(store_error)? else {
+                let lost = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
+                return Err(StoreError::Unavailable(sqlx::Error::Io(lost)));
+            };
+            // The channel is open to everyone who may connect.
+            if let Ok(id) = notice.payload().parse() {
+                return Ok(id);
+            }
+        }
+    }
 }
 
 /// The migrations that this gateway was built with.
@@ -145,22 +191,20 @@ impl Store {
             .map_err(store_error)
     }
 
-    /// Open and idle connections, of both pools together.
+    /// How both pools are used now.
     #[must_use]
-    pub fn connections(&self) -> (u32, u32) {
-        let idle = self.pool.num_idle() + self.outcomes.num_idle();
-        (self.pool.size() + self.outcomes.size(), u32::try_from(idle).unwrap_or(u32::MAX))
+    pub fn pools(&self) -> [PoolUse; 2] {
+        [PoolUse::of("main", &self.pool), PoolUse::of("outcomes", &self.outcomes)]
     }
 
-    /// Listens for finished operations of every replica.
+    /// Listens for operations that moved, at every replica.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn listen(&self) -> StoreResult<sqlx::postgres::PgListener> {
-        let mut listener =
-            sqlx::postgres::PgListener::connect_with(&self.outcomes).await.map_err(store_error)?;
+    pub async fn listen(&self) -> StoreResult<NoticeListener> {
+        let mut listener = PgListener::connect_with(&self.pool).await.map_err(store_error)?;
         listener.listen("operations").await.map_err(store_error)?;
-        Ok(listener)
+        Ok(NoticeListener(listener))
     }
 
     /// Closes both pools once their connections are given back.

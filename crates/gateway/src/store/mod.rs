@@ -19,7 +19,7 @@ mod page;
 mod rows;
 
 pub use claims::{Claimed, CreateBudget};
-pub use connect::{DatabaseSettings, Store, embedded_migrations};
+pub use connect::{DatabaseSettings, NoticeListener, PoolUse, Store, embedded_migrations};
 pub use error::{StoreError, StoreResult};
 pub use events::EventContext;
 pub use idempotency::{IdempotencyRecord, KeyClaim};
