@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    Executor, PgConnection, PgPool,
+    Connection, Executor, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 
@@ -16,6 +16,8 @@ static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 
 /// How long a caller waits for a connection before it is told that there is none.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the first connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections kept aside for the outcomes of operations, so that a flood of reads cannot block them.
 const OUTCOME_CONNECTIONS: u32 = 4;
 /// A connection that was idle for longer is asked whether it still leads to a primary.
@@ -94,6 +96,7 @@ impl Store {
     /// When the URL is not one, or nothing answers there.
     pub async fn connect(settings: &DatabaseSettings) -> StoreResult<Self> {
         let options = connect_options(settings)?;
+        connect_once(&options).await?;
         let store = Self {
             pool: pool_options(settings.max_connections).connect_lazy_with(options.clone()),
             outcomes: pool_options(OUTCOME_CONNECTIONS).connect_lazy_with(options),
@@ -227,6 +230,16 @@ fn connect_options(settings: &DatabaseSettings) -> StoreResult<PgConnectOptions>
         ("idle_in_transaction_session_timeout", "10s"),
         ("timezone", "UTC"),
     ]))
+}
+
+/// Connects once without a pool, which would tell that time ran out rather than why.
+async fn connect_once(options: &PgConnectOptions) -> StoreResult<()> {
+    let connecting = PgConnection::connect_with(options);
+    let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
+    let connection = connected.unwrap_or_else(|_elapsed| {
+        Err(sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut)))
+    });
+    connection.map_err(store_error)?.close().await.map_err(store_error)
 }
 
 fn pool_options(max_connections: u32) -> PgPoolOptions {

@@ -143,6 +143,20 @@ impl Store {
         .collect()
     }
 
+    /// The partner accounts for which operations are open.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn providers_with_open_operations(&self) -> StoreResult<Vec<String>> {
+        sqlx::query_scalar!(
+            "select distinct provider from operations
+             where state not in ('succeeded', 'rejected') order by provider"
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(store_error)
+    }
+
     /// For how many seconds the oldest unknown or quarantined operation has been open; 0 when there is none.
     ///
     /// # Errors
