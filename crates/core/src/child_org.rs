@@ -185,7 +185,7 @@ pub struct AdminSeat {
 }
 
 /// An organization to create. What the provider cannot hold is not sent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct NewChildOrg {
     /// The customer's id in the reseller's systems.
     pub customer_id: String,

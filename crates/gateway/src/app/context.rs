@@ -35,8 +35,8 @@ pub struct WriteContext {
     pub traceparent: Option<String>,
     /// The idempotency key.
     pub key: Option<IdempotencyKey>,
-    /// The version that the caller believes the organization to have.
-    pub if_match: Option<i64>,
+    /// The versions that the caller believes the organization may have; `None` for any.
+    pub if_match: Option<Vec<i64>>,
     /// How long the caller waits for the outcome.
     pub wait: Duration,
 }

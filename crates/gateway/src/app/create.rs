@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// An organization that a caller wants.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct CreateInput {
     /// What is to be created.
     pub new: NewChildOrg,

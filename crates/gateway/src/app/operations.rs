@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{
     App,
+    context::WriteContext,
     error::{AppError, AppResult},
     write::failure_of,
 };
@@ -75,20 +76,29 @@ impl App {
         Ok(PageOf { items, next: found.next, total_count: found.total_count })
     }
 
-    /// Settles an open operation as a person says.
+    /// Settles an open operation as a person says. The second part of the answer says that an earlier
+    /// request is answered again.
     ///
     /// # Errors
     /// Says why it cannot be settled this way; then nothing was changed.
     pub async fn resolve_operation(
         &self,
-        scope: &TenantScope,
+        context: WriteContext,
         id: Uuid,
         resolution: &Resolution,
-        resolver: &Resolver,
-    ) -> AppResult<OperationView> {
-        let operation = self.find_operation(scope, id).await?;
-        let resolved = self.engine.resolve(&operation, resolution, resolver).await?;
-        self.view_operation(resolved).await
+        reason: String,
+    ) -> AppResult<(OperationView, bool)> {
+        let claim = self.claim_key(&context).await?;
+        let operation = self.find_operation(&context.scope, id).await?;
+        let Ok(claim) = claim else {
+            return Ok((self.view_operation(operation).await?, true));
+        };
+        let resolver = Resolver { actor: context.actor, request_id: context.request_id, reason };
+        let resolved = self.engine.resolve(&operation, resolution, &resolver).await?;
+        if let Some(claim) = &claim {
+            self.store.take_idempotency_key(claim, &[id]).await?;
+        }
+        Ok((self.view_operation(resolved).await?, false))
     }
 
     async fn find_operation(&self, scope: &TenantScope, id: Uuid) -> AppResult<Operation> {

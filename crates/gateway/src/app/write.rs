@@ -128,7 +128,7 @@ impl App {
             Ok(claim) => claim,
             Err(record) => return self.replay(&record).await,
         };
-        let (app, scope, if_match) = (Arc::clone(self), context.scope.clone(), context.if_match);
+        let (app, scope, if_match) = (Arc::clone(self), context.scope.clone(), context.if_match.clone());
         let begin = async move { app.begin(&scope, id, if_match, seat, claim, plan).await };
         let begun = self.detached(begin).await??;
         match begun {
@@ -141,7 +141,7 @@ impl App {
         &self,
         scope: &TenantScope,
         id: Uuid,
-        if_match: Option<i64>,
+        if_match: Option<Vec<i64>>,
         seat: Option<AdminSeat>,
         claim: Option<KeyClaim>,
         plan: P,
@@ -158,11 +158,8 @@ impl App {
         let options =
             BeginOptions { lease: self.engine.lease(), budget: &budget, key: claim.as_ref() };
         let checked = |org: &mut Organization| {
-            match if_match {
-                Some(version) if version != org.version => {
-                    return Err(AppError::VersionMismatch(org.version));
-                }
-                Some(_) | None => {}
+            if if_match.is_some_and(|versions| !versions.contains(&org.version)) {
+                return Err(AppError::VersionMismatch(org.version));
             }
             plan(org)
         };

@@ -27,8 +27,8 @@ pub struct OrganizationFilter {
     pub usable: Option<bool>,
     /// The owner's e-mail address, any case.
     pub email: Option<String>,
-    /// Whose lock lies on it: `partner` or `provider`.
-    pub locked_by: Option<String>,
+    /// Whose lock lies on it.
+    pub locked_by: Option<partner_core::LockOrigin>,
     /// A label and its value.
     pub label: Option<(String, String)>,
     /// A prefix of the name, any case.
@@ -183,7 +183,7 @@ fn push_filter(
     if let Some(email) = &filter.email {
         query.push(" and lower(owner_email) = lower(").push_bind(email.clone()).push(")");
     }
-    if let Some(origin) = &filter.locked_by {
+    if let Some(origin) = filter.locked_by {
         query.push(" and locks @> ").push_bind(serde_json::json!([{ "origin": origin }]));
     }
     if let Some((key, value)) = &filter.label {

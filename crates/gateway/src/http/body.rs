@@ -1,0 +1,416 @@
+//! Reading a JSON body field by field, so that every fault is found at once, each with its place.
+
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use partner_core::{Address, CustomerId, EmailAddress, MarketplaceOffers, NewMember, Owner, Role};
+use serde_json::{Map, Value};
+
+use crate::operations::FieldProblem;
+
+/// The longest text that is taken where nothing shorter is said, in characters.
+const LONGEST_TEXT: usize = 1024;
+/// Labels an organization may have.
+const MOST_LABELS: usize = 64;
+/// People that one request may invite.
+const MOST_MEMBERS: usize = 100;
+
+/// The faults found so far, shared by the readers of one body.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults(Rc<RefCell<Vec<FieldProblem>>>);
+
+impl Faults {
+    /// Adds a fault.
+    pub(crate) fn add(&self, pointer: &str, code: &str, message: impl Into<String>) {
+        self.0.borrow_mut().push(FieldProblem {
+            pointer: pointer.to_owned(),
+            code: code.to_owned(),
+            message: message.into(),
+        });
+    }
+
+    /// All of them.
+    pub(crate) fn take(&self) -> Vec<FieldProblem> {
+        self.0.take()
+    }
+
+    fn is_named(&self, pointer: &str) -> bool {
+        self.0.borrow().iter().any(|fault| fault.pointer == pointer)
+    }
+}
+
+/// A JSON object that is being read. What was not asked for by [`Object::finish`] is an unknown field.
+#[derive(Debug)]
+pub(crate) struct Object<'a> {
+    map: &'a Map<String, Value>,
+    at: String,
+    known: Vec<&'static str>,
+    faults: Faults,
+}
+
+impl<'a> Object<'a> {
+    /// The body itself, which must be an object.
+    pub(crate) fn of_body(body: &'a Value, faults: &Faults) -> Option<Self> {
+        Self::of(body, String::new(), faults)
+    }
+
+    fn of(value: &'a Value, at: String, faults: &Faults) -> Option<Self> {
+        match value {
+            Value::Object(map) => Some(Self { map, at, known: Vec::new(), faults: faults.clone() }),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                faults.add(&at, "invalid_type", "must be a JSON object");
+                None
+            }
+        }
+    }
+
+    /// Where a field of this object stands.
+    pub(crate) fn pointer(&self, name: &str) -> String {
+        format!("{}/{}", self.at, name.replace('~', "~0").replace('/', "~1"))
+    }
+
+    /// A fault of a field.
+    pub(crate) fn fault(&self, name: &str, code: &str, message: impl Into<String>) {
+        self.faults.add(&self.pointer(name), code, message);
+    }
+
+    /// The field's value; `None` where it is absent or null.
+    fn value(&mut self, name: &'static str) -> Option<&'a Value> {
+        self.known.push(name);
+        self.map.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Names every field that nobody asked for.
+    pub(crate) fn finish(self) {
+        for name in self.map.keys() {
+            if !self.known.contains(&name.as_str()) {
+                self.fault(name, "unknown_field", "is not a field of this request");
+            }
+        }
+    }
+
+    /// A text of 1 to `max` characters.
+    pub(crate) fn text(&mut self, name: &'static str, max: usize) -> Option<String> {
+        let value = self.value(name)?;
+        let Some(text) = value.as_str() else {
+            self.fault(name, "invalid_type", "must be a text");
+            return None;
+        };
+        match text_fault(text, max) {
+            None => Some(text.to_owned()),
+            Some(fault) => {
+                self.fault(name, "invalid", fault);
+                None
+            }
+        }
+    }
+
+    /// A text that must be there.
+    pub(crate) fn needed_text(&mut self, name: &'static str, max: usize) -> Option<String> {
+        self.needed(name)?;
+        self.text(name, max)
+    }
+
+    fn needed(&mut self, name: &'static str) -> Option<()> {
+        if self.value(name).is_none() {
+            self.fault(name, "required", "is required");
+            return None;
+        }
+        Some(())
+    }
+
+    /// A text that is a `T`.
+    pub(crate) fn parsed<T, E: std::fmt::Display>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(String) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(name, LONGEST_TEXT)?;
+        match parse(text) {
+            Ok(value) => Some(value),
+            Err(fault) => {
+                self.fault(name, "invalid", fault.to_string());
+                None
+            }
+        }
+    }
+
+    /// True or false.
+    pub(crate) fn boolean(&mut self, name: &'static str) -> Option<bool> {
+        let value = self.value(name)?;
+        if value.as_bool().is_none() {
+            self.fault(name, "invalid_type", "must be true or false");
+        }
+        value.as_bool()
+    }
+
+    /// An object within.
+    pub(crate) fn object(&mut self, name: &'static str) -> Option<Object<'a>> {
+        let value = self.value(name)?;
+        Object::of(value, self.pointer(name), &self.faults)
+    }
+
+    /// The customer's id.
+    pub(crate) fn customer_id(&mut self) -> Option<String> {
+        self.needed("customer_id")?;
+        self.parsed("customer_id", CustomerId::new).map(String::from)
+    }
+
+    /// An e-mail address.
+    pub(crate) fn email(&mut self, name: &'static str) -> Option<EmailAddress> {
+        self.parsed(name, EmailAddress::new)
+    }
+
+    /// The owner.
+    pub(crate) fn owner(&mut self) -> Option<Owner> {
+        let mut owner = self.object("owner")?;
+        let read = Owner {
+            email: owner.email("email"),
+            first_name: owner.text("first_name", 256),
+            last_name: owner.text("last_name", 256),
+            phone_number: owner.text("phone_number", 64),
+        };
+        owner.finish();
+        Some(read)
+    }
+
+    /// A SIREN number: nine digits.
+    pub(crate) fn siren_number(&mut self) -> Option<String> {
+        self.parsed("siren_number", |text| {
+            let digits = text.len() == 9 && text.bytes().all(|b| b.is_ascii_digit());
+            if digits { Ok(text) } else { Err("must be 9 digits") }
+        })
+    }
+
+    /// An internet domain.
+    pub(crate) fn domain(&mut self) -> Option<String> {
+        self.parsed("domain", |text| {
+            let label = |label: &str| {
+                (1..=63).contains(&label.len())
+                    && !label.starts_with('-')
+                    && !label.ends_with('-')
+                    && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+            };
+            let fine = text.len() <= 253 && text.contains('.') && text.split('.').all(label);
+            if fine { Ok(text) } else { Err("must be an internet domain, such as acme.test") }
+        })
+    }
+
+    /// The postal address, whole.
+    pub(crate) fn address(&mut self) -> Option<Address> {
+        let mut address = self.object("address")?;
+        let line1 = address.needed_text("line1", 256);
+        let line2 = address.text("line2", 256);
+        let city = address.needed_text("city", 256);
+        let state = address.needed_text("state", 256);
+        let postal_code = address.needed_text("postal_code", 32);
+        address.needed("country");
+        let country = address.country();
+        address.finish();
+        Some(Address {
+            line1: line1?,
+            line2,
+            city: city?,
+            state: state?,
+            postal_code: postal_code?,
+            country: country?,
+        })
+    }
+
+    /// The country of an address.
+    pub(crate) fn country(&mut self) -> Option<String> {
+        self.parsed("country", |text| {
+            let code = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
+            if code { Ok(text) } else { Err("must be two capital letters (ISO 3166-1 alpha-2)") }
+        })
+    }
+
+    /// An e-mail address that must be there.
+    pub(crate) fn needed_email(&mut self, name: &'static str) -> Option<EmailAddress> {
+        self.needed(name)?;
+        self.email(name)
+    }
+
+    /// A password: any text, also an empty one, that must be there. It is in no fault's message.
+    pub(crate) fn password(&mut self, name: &'static str) -> Option<String> {
+        self.needed(name)?;
+        let password = self.value(name).and_then(Value::as_str).map(str::to_owned);
+        if password.is_none() {
+            self.fault(name, "invalid_type", "must be a text");
+        }
+        password
+    }
+
+    /// Fields that this request may carry and does not look at.
+    pub(crate) fn pass_over(&mut self, names: &[&'static str]) {
+        self.known.extend_from_slice(names);
+    }
+
+    /// The marketplace offers.
+    pub(crate) fn marketplace_offers(&mut self) -> Option<MarketplaceOffers> {
+        let mut offers = self.object("marketplace_offers")?;
+        let link = |text: String| match url::Url::parse(&text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text),
+            Ok(_) | Err(_) => Err("must be an absolute http or https URL"),
+        };
+        let read = MarketplaceOffers {
+            aws: offers.parsed("aws", link),
+            azure: offers.parsed("azure", link),
+            gcp: offers.parsed("gcp", link),
+        };
+        offers.finish();
+        (read != MarketplaceOffers::default()).then_some(read)
+    }
+
+    /// People to invite; empty where the field is absent.
+    pub(crate) fn members(&mut self) -> Vec<NewMember> {
+        let Some(value) = self.value("members") else { return Vec::new() };
+        let Some(items) = value.as_array() else {
+            self.fault("members", "invalid_type", "must be a list");
+            return Vec::new();
+        };
+        if items.len() > MOST_MEMBERS {
+            self.fault("members", "invalid", format!("must be at most {MOST_MEMBERS}"));
+            return Vec::new();
+        }
+        let mut members: Vec<NewMember> = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let at = format!("{}/{index}", self.pointer("members"));
+            let Some(member) = Self::of(item, at, &self.faults).and_then(Self::member) else {
+                continue;
+            };
+            if members.iter().any(|known| known.email == member.email) {
+                let pointer = format!("{}/{index}/email", self.pointer("members"));
+                self.faults.add(&pointer, "duplicate", "is invited twice");
+            }
+            members.push(member);
+        }
+        members
+    }
+
+    fn member(mut self) -> Option<NewMember> {
+        self.needed("email");
+        let email = self.email("email");
+        let role = self.parsed("role", |text| {
+            Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or(
+                "must be one of user, admin, support, cloud_rep, restricted_user",
+            )
+        });
+        self.finish();
+        Some(NewMember { email: email?, role })
+    }
+
+    /// The caller's labels; empty where the field is absent.
+    pub(crate) fn labels(&mut self) -> BTreeMap<String, String> {
+        let Some(object) = self.object("labels") else { return BTreeMap::new() };
+        if object.map.len() > MOST_LABELS {
+            self.fault("labels", "invalid", format!("must be at most {MOST_LABELS}"));
+        }
+        let mut labels = BTreeMap::new();
+        for (key, value) in object.map {
+            let key_fault = text_fault(key, 63);
+            match (key_fault, value.as_str()) {
+                (Some(fault), _) => object.fault(key, "invalid", format!("its name {fault}")),
+                (None, None) => object.fault(key, "invalid_type", "must be a text"),
+                (None, Some(text)) if text.chars().count() > 255 || text.contains('\0') => {
+                    object.fault(key, "invalid", "must be at most 255 characters, none of them NUL");
+                }
+                (None, Some(text)) => {
+                    labels.insert(key.clone(), text.to_owned());
+                }
+            }
+        }
+        labels
+    }
+
+    /// The field was named by a fault.
+    pub(crate) fn is_faulty(&self, name: &str) -> bool {
+        self.faults.is_named(&self.pointer(name))
+    }
+}
+
+/// What is wrong with a text; control characters would be trouble for whoever shows or stores it.
+fn text_fault(text: &str, max: usize) -> Option<String> {
+    let count = text.chars().count();
+    if count == 0 || text.trim().is_empty() {
+        return Some("must not be empty".to_owned());
+    }
+    if count > max {
+        return Some(format!("must be at most {max} characters"));
+    }
+    let control = |c: char| c.is_control() && c != '\n' && c != '\t';
+    text.chars().any(control).then(|| "must not hold control characters".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn faults_of(body: &Value, read: impl FnOnce(&mut Object<'_>)) -> Vec<(String, String)> {
+        let faults = Faults::default();
+        if let Some(mut object) = Object::of_body(body, &faults) {
+            read(&mut object);
+            object.finish();
+        }
+        faults.take().into_iter().map(|fault| (fault.pointer, fault.code)).collect()
+    }
+
+    fn pair(pointer: &str, code: &str) -> (String, String) {
+        (pointer.to_owned(), code.to_owned())
+    }
+
+    #[test]
+    fn every_fault_is_found_at_once_each_at_its_place() {
+        let body = json!({
+            "owner": {"email": "nobody", "first_name": 7, "nick/name": "x"},
+            "members": [{"email": "a@acme.test", "role": "king"}, 3, {"email": "A@acme.test"}],
+            "labels": {"a": 1, "": "x"},
+            "surprise": null,
+        });
+        let found = faults_of(&body, |body| {
+            body.customer_id();
+            body.owner();
+            body.members();
+            body.labels();
+        });
+        for expected in [
+            pair("/customer_id", "required"),
+            pair("/owner/email", "invalid"),
+            pair("/owner/first_name", "invalid_type"),
+            pair("/owner/nick~1name", "unknown_field"),
+            pair("/members/0/role", "invalid"),
+            pair("/members/1", "invalid_type"),
+            pair("/members/2/email", "duplicate"),
+            pair("/labels/a", "invalid_type"),
+            pair("/labels/", "invalid"),
+            pair("/surprise", "unknown_field"),
+        ] {
+            assert!(found.contains(&expected), "{expected:?} is not among {found:?}");
+        }
+        assert_eq!(found.len(), 10, "{found:?}");
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_is_one_fault() {
+        assert_eq!(faults_of(&json!([1]), |_| {}), [pair("", "invalid_type")]);
+    }
+
+    #[test]
+    fn an_address_names_what_it_lacks() {
+        let body = json!({"address": {"line1": "1 rue X", "country": "fr"}});
+        let found = faults_of(&body, |body| assert!(body.address().is_none()));
+        let missing = ["city", "state", "postal_code"];
+        for name in missing {
+            assert!(found.contains(&pair(&format!("/address/{name}"), "required")), "{found:?}");
+        }
+        assert!(found.contains(&pair("/address/country", "invalid")), "{found:?}");
+    }
+
+    #[test]
+    fn a_text_with_a_nul_is_refused() {
+        let body = json!({"comment": "a\u{0}b"});
+        let found = faults_of(&body, |body| assert!(body.text("comment", 10).is_none()));
+        assert_eq!(found, [pair("/comment", "invalid")]);
+    }
+}

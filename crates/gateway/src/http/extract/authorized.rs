@@ -1,0 +1,108 @@
+//! Who calls, and whether they may: a handler names its scope by type, so none goes without one.
+
+use std::marker::PhantomData;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{header, request::Parts},
+};
+
+use crate::{
+    auth::{AuthError, Caller},
+    http::{problem::Problem, request_id::RequestId, state::ApiState},
+    store::TenantScope,
+    telemetry,
+};
+
+/// The scopes as types.
+pub(crate) mod scope {
+    use crate::auth::Scope;
+
+    /// A scope that a handler asks for.
+    pub(crate) trait Required: Send + Sync + 'static {
+        /// The scope.
+        const SCOPE: Scope;
+    }
+
+    macro_rules! scopes {
+        ($($name:ident = $scope:ident),+) => {
+            $(
+                #[derive(Debug)]
+                pub(crate) struct $name;
+                impl Required for $name {
+                    const SCOPE: Scope = Scope::$scope;
+                }
+            )+
+        };
+    }
+
+    scopes!(
+        Read = OrganizationsRead,
+        Write = OrganizationsWrite,
+        Lock = OrganizationsLock,
+        Resolve = OperationsResolve
+    );
+}
+
+/// A caller whose token has the scope `S`, within its tenant's limits.
+#[derive(Debug)]
+pub(crate) struct Authorized<S> {
+    /// Who calls.
+    pub caller: Caller,
+    /// The gateway's id of the request.
+    pub request_id: String,
+    /// The trace that the request belongs to.
+    pub traceparent: Option<String>,
+    scope: PhantomData<S>,
+}
+
+impl<S> Authorized<S> {
+    /// Whose rows the caller may touch.
+    pub(crate) fn tenant_scope(&self) -> TenantScope {
+        match self.caller.only_tenant() {
+            Some(tenant) => TenantScope::One(tenant.as_str().to_owned()),
+            None => TenantScope::All,
+        }
+    }
+}
+
+impl<S: scope::Required> FromRequestParts<ApiState> for Authorized<S> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let mut given = parts.headers.get_all(header::AUTHORIZATION).iter();
+        let (token, more) = (given.next(), given.next());
+        if more.is_some() {
+            return Err(refusal(&AuthError::NotBearer));
+        }
+        let caller = state
+            .verifier
+            .authenticate(token.map(|value| value.as_bytes()))
+            .await
+            .map_err(|error| refusal(&error))?;
+        state.admit(parts, &caller)?;
+        if !caller.may(S::SCOPE) {
+            return Err(Problem::forbidden(format!("the token lacks the scope `{}`", S::SCOPE)));
+        }
+        let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
+        Ok(Self {
+            caller,
+            request_id: request_id.unwrap_or_default(),
+            traceparent: telemetry::current_traceparent(),
+            scope: PhantomData,
+        })
+    }
+}
+
+/// What the caller is told; the log is told more.
+fn refusal(error: &AuthError) -> Problem {
+    if error.is_unavailable() {
+        tracing::warn!(error = %error, "tokens cannot be verified");
+        return Problem::unavailable(error.detail());
+    }
+    tracing::info!(error = %error, "a token was refused");
+    Problem {
+        challenge: Some(error.challenge().to_owned()),
+        ..Problem::unauthenticated(error.detail())
+    }
+}

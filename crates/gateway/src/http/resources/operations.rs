@@ -1,0 +1,275 @@
+//! `/v1/operations`.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{ListOut, written::mark_replay};
+use crate::{
+    app::OperationView,
+    http::{
+        body::{Faults, Object},
+        extract::{Authorized, Id, LONGEST_WAIT, ListKind, QueryFields, Write, scope},
+        problem::Problem,
+        state::ApiState,
+    },
+    operations::Resolution,
+    store::{Candidate, OperationFilter, OperationKind, OperationState, SendPhase},
+};
+
+/// A write that reaches a provider.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Operation)]
+pub(crate) struct OperationOut {
+    /// UUIDv7.
+    pub id: Uuid,
+    pub organization_id: Uuid,
+    /// The partner account.
+    pub provider: String,
+    pub kind: OperationKind,
+    /// `unknown`: it may have been done, and the gateway is finding out; `quarantined`: only a person can.
+    pub state: OperationState,
+    /// How often it was taken up to be sent.
+    pub attempts: i32,
+    /// When it is looked at next; null when it is not.
+    #[schema(required)]
+    pub next_attempt_at: Option<DateTime<Utc>>,
+    /// Who asked: the token's `sub`.
+    pub actor: String,
+    /// The gateway's id of the request that asked.
+    pub request_id: String,
+    /// Why it was rejected; null unless it was.
+    #[schema(required)]
+    pub error: Option<Problem>,
+    /// What was seen of it; null before it was taken up.
+    #[schema(required)]
+    pub evidence: Option<EvidenceOut>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    /// When it succeeded or was rejected; null while it is open.
+    #[schema(required)]
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// What was seen of an operation.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Evidence)]
+pub(crate) struct EvidenceOut {
+    /// `not_sent`: nothing of it ever left; `sent`: something may have.
+    pub send_phase: SendPhase,
+    /// The provider's id of the last request, for its support.
+    #[schema(required)]
+    pub provider_request_id: Option<String>,
+    /// Until when an absence at the provider proves nothing.
+    #[schema(required)]
+    pub settle_until: Option<DateTime<Utc>>,
+    /// Organizations at the provider that may be what it made.
+    pub candidates: Vec<Candidate>,
+}
+
+impl OperationOut {
+    /// An operation as callers see it.
+    pub(crate) fn new(view: OperationView) -> Self {
+        let operation = view.operation;
+        let settle_until = operation.settle_until;
+        let is_open = !operation.state.is_final() && operation.state != OperationState::Quarantined;
+        Self {
+            id: operation.id,
+            organization_id: operation.organization_id,
+            provider: operation.provider.into(),
+            kind: operation.kind,
+            state: operation.state,
+            attempts: operation.attempts,
+            next_attempt_at: operation.next_attempt_at.filter(|_| is_open),
+            actor: operation.actor,
+            error: view.failure.map(|failure| Problem {
+                request_id: Some(operation.request_id.clone()),
+                ..Problem::of_failure(failure)
+            }),
+            request_id: operation.request_id,
+            evidence: view.send_phase.map(|send_phase| EvidenceOut {
+                send_phase,
+                provider_request_id: view.provider_request_id,
+                settle_until,
+                candidates: view.candidates,
+            }),
+            created_at: operation.created_at,
+            updated_at: operation.updated_at,
+            finished_at: operation.finished_at,
+        }
+    }
+}
+
+/// The parameters of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it gives the OpenAPI document its parameters")]
+pub(crate) struct OperationListParams {
+    state: Option<OperationState>,
+    kind: Option<OperationKind>,
+    organization_id: Option<Uuid>,
+    /// The partner account.
+    #[param(min_length = 1)]
+    provider: Option<String>,
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    #[param(min_length = 1)]
+    cursor: Option<String>,
+    /// Answer `total_count` too.
+    include_total: Option<bool>,
+}
+
+/// List operations
+///
+/// Oldest first. `state=quarantined` is the operator's queue.
+#[utoipa::path(
+    get, path = "/v1/operations", tag = "Operations",
+    params(OperationListParams),
+    responses((status = 200, description = "One page", body = ListOut<OperationOut>)),
+    security(("bearer" = ["organizations:read"]))
+)]
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    auth: Authorized<scope::Read>,
+    mut query: QueryFields,
+) -> Result<Json<ListOut<OperationOut>>, Problem> {
+    let states: Vec<_> = OperationState::ALL.iter().map(|s| (s.as_str(), *s)).collect();
+    let kinds: Vec<_> = OperationKind::ALL.iter().map(|k| (k.as_str(), *k)).collect();
+    let filter = OperationFilter {
+        state: query.word("state", &states),
+        kind: query.word("kind", &kinds),
+        organization_id: query.uuid("organization_id"),
+        provider: query.text("provider"),
+    };
+    let page = query.page(ListKind::Operations);
+    query.finish()?;
+    let found = state.app.operations(&auth.tenant_scope(), &filter, &page).await?;
+    Ok(Json(ListOut::of_page(ListKind::Operations, found, OperationOut::new)))
+}
+
+/// Get an operation
+///
+/// With `wait=N` the answer comes when the operation has ended, or after N seconds.
+#[utoipa::path(
+    get, path = "/v1/operations/{id}", tag = "Operations",
+    params(
+        ("id" = Uuid, Path, description = "The operation's id"),
+        ("wait" = Option<u64>, Query, description = "Wait for its end, up to 60 seconds", minimum = 0, maximum = 60),
+    ),
+    responses((status = 200, description = "The operation", body = OperationOut)),
+    security(("bearer" = ["organizations:read"]))
+)]
+pub(crate) async fn get(
+    State(state): State<ApiState>,
+    auth: Authorized<scope::Read>,
+    Id(id): Id,
+    mut query: QueryFields,
+) -> Result<Json<OperationOut>, Problem> {
+    let wait = query.parsed("wait", |text| match text.parse() {
+        Ok(seconds) if seconds <= LONGEST_WAIT.as_secs() => Ok(Duration::from_secs(seconds)),
+        Ok(_) | Err(_) => Err("must be a number of seconds from 0 to 60"),
+    });
+    query.finish()?;
+    let scope = auth.tenant_scope();
+    let view = match wait {
+        Some(limit) => state.app.await_operation(&scope, id, limit).await?,
+        None => state.app.operation(&scope, id).await?,
+    };
+    Ok(Json(OperationOut::new(view)))
+}
+
+/// What a person found out about an operation.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = ResolveOperation)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
+pub(crate) struct ResolveIn {
+    /// `applied`: it was done; `not_applied`: it was not; `abandoned`: nobody will find out.
+    outcome: OutcomeIn,
+    /// With `applied` of a create: what it made.
+    #[schema(min_length = 1, max_length = 128)]
+    provider_org_id: Option<String>,
+    /// With `not_applied`: send it again.
+    retry: Option<bool>,
+    /// Why; kept with the operation's evidence.
+    #[schema(min_length = 1, max_length = 1024)]
+    reason: String,
+}
+
+/// What a person found out about an operation.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = ResolveOutcome)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
+pub(crate) enum OutcomeIn {
+    Applied,
+    NotApplied,
+    Abandoned,
+}
+
+/// Resolve an operation
+///
+/// Settles an `unknown` or `quarantined` one as a person says. Any other state is 409.
+#[utoipa::path(
+    post, path = "/v1/operations/{id}/resolve", tag = "Operations",
+    params(("id" = Uuid, Path, description = "The operation's id")),
+    request_body = ResolveIn,
+    responses((status = 200, description = "The operation as it then is", body = OperationOut)),
+    security(("bearer" = ["operations:resolve"]))
+)]
+pub(crate) async fn resolve(
+    State(state): State<ApiState>,
+    Id(id): Id,
+    query: QueryFields,
+    write: Write<scope::Resolve>,
+) -> Result<Response, Problem> {
+    query.finish()?;
+    let (resolution, reason) = read_resolution(&write.body)?;
+    let (view, replayed) =
+        state.app.resolve_operation(write.context, id, &resolution, reason).await?;
+    Ok(mark_replay(Json(OperationOut::new(view)).into_response(), replayed))
+}
+
+fn read_resolution(body: &serde_json::Value) -> Result<(Resolution, String), Problem> {
+    let faults = Faults::default();
+    let read = Object::of_body(body, &faults).and_then(|mut body| {
+        let outcome = body.needed_text("outcome", 32);
+        let reason = body.needed_text("reason", 1024);
+        let provider_org_id = body.text("provider_org_id", 128);
+        let retry = body.boolean("retry");
+        let resolution = match outcome.as_deref() {
+            Some("applied") => Some(Resolution::Applied { provider_org_id: provider_org_id.clone() }),
+            Some("not_applied") => {
+                Some(Resolution::NotApplied { retry: retry.unwrap_or(false) })
+            }
+            Some("abandoned") => Some(Resolution::Abandoned),
+            Some(_) => {
+                body.fault("outcome", "invalid", "must be one of applied, not_applied, abandoned");
+                None
+            }
+            None => None,
+        };
+        let not_taken = "is not taken with this outcome";
+        if provider_org_id.is_some() && outcome.as_deref() != Some("applied") {
+            body.fault("provider_org_id", "invalid", not_taken);
+        }
+        if retry.is_some() && outcome.as_deref() != Some("not_applied") {
+            body.fault("retry", "invalid", not_taken);
+        }
+        body.finish();
+        Some((resolution?, reason?))
+    });
+    match (read, faults.take()) {
+        (Some(read), found) if found.is_empty() => Ok(read),
+        (_, found) => Err(Problem::of_faults(found)),
+    }
+}

@@ -1,0 +1,76 @@
+//! How the outcome of a write is answered.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use super::{operations::OperationOut, organization_out::OrganizationOut};
+use crate::{
+    app::{App, Written},
+    http::{
+        extract::etag,
+        problem::{Problem, REPLAYED},
+    },
+};
+
+/// After how many seconds to ask for an operation again.
+const ASK_AGAIN: u64 = 1;
+
+/// Answers a write with the organization, or with the operation while that is open.
+pub(crate) async fn answer(app: &App, written: Written) -> Result<Response, Problem> {
+    let replayed = written.replayed;
+    let response = match written.pending().cloned() {
+        Some(operation) => accepted(app, operation).await?,
+        None => {
+            let status = if written.created { StatusCode::CREATED } else { StatusCode::OK };
+            let location = format!("/v1/organizations/{}", written.organization.id);
+            let mut response = organization(app, written.organization, status);
+            if status == StatusCode::CREATED {
+                put(&mut response, header::LOCATION, &location);
+            }
+            response
+        }
+    };
+    Ok(mark_replay(response, replayed))
+}
+
+/// Answers an operation that is open: 202, where to ask, and when.
+pub(crate) async fn accepted(
+    app: &App,
+    operation: crate::store::Operation,
+) -> Result<Response, Problem> {
+    let location = format!("/v1/operations/{}", operation.id);
+    let view = app.view_operation(operation).await?;
+    let mut response = (StatusCode::ACCEPTED, Json(OperationOut::new(view))).into_response();
+    put(&mut response, header::LOCATION, &location);
+    put(&mut response, header::RETRY_AFTER, &ASK_AGAIN.to_string());
+    Ok(response)
+}
+
+/// Answers an organization with its `ETag`.
+pub(crate) fn organization(
+    app: &App,
+    org: crate::store::Organization,
+    status: StatusCode,
+) -> Response {
+    let tag = etag(org.version);
+    let mut response = (status, Json(OrganizationOut::new(app, org))).into_response();
+    put(&mut response, header::ETAG, &tag);
+    response
+}
+
+/// Says that an answer repeats that of an earlier request.
+pub(crate) fn mark_replay(mut response: Response, replayed: bool) -> Response {
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+fn put(response: &mut Response, name: header::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
