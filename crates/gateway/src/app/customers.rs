@@ -147,7 +147,7 @@ impl App {
     async fn customer_replay(&self, operation_ids: &[Uuid]) -> AppResult<Vec<CustomerResult>> {
         let mut results = Vec::new();
         for id in operation_ids {
-            let Some(operation) = self.store.reread_operation(*id).await? else {
+            let Some(operation) = self.store.get_operation(&TenantScope::All, *id).await? else {
                 continue;
             };
             let outcome = match operation.state {

@@ -39,7 +39,9 @@ pub enum AppError {
     #[error("the organization is {}", .0.as_str())]
     WrongStatus(OrgStatus),
     /// Another operation is open on the organization, and this one cannot wait behind it.
-    #[error("another operation is open on this organization")]
+    #[error(
+        "it cannot wait, and another operation is open on this organization or its provider asked for a pause"
+    )]
     Busy,
     /// The idempotency key belongs to another request.
     #[error("the idempotency key was used for another request")]

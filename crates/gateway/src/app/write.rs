@@ -74,12 +74,12 @@ impl App {
     pub(super) async fn replay(&self, record: &IdempotencyRecord) -> AppResult<Written> {
         let Some(operation_id) = record.operation_ids.first() else {
             let id = record.organization_id.ok_or(AppError::NotFound("organization"))?;
-            let organization = self.store.reread_organization(id).await?;
+            let organization = self.organization(&TenantScope::All, id).await?;
             return Ok(Written { organization, operation: None, replayed: true, created: false });
         };
         let operation = self
             .store
-            .reread_operation(*operation_id)
+            .get_operation(&TenantScope::All, *operation_id)
             .await?
             .ok_or(AppError::NotFound("operation"))?;
         if operation.state == OperationState::Sending {
@@ -105,7 +105,7 @@ impl App {
         if operation.state == OperationState::Rejected {
             return Err(AppError::Rejected { failure: Box::new(failure_of(&operation)), replayed });
         }
-        let organization = self.store.reread_organization(operation.organization_id).await?;
+        let organization = self.organization(&TenantScope::All, operation.organization_id).await?;
         let created =
             operation.kind == OperationKind::Create && operation.state == OperationState::Succeeded;
         Ok(Written { organization, operation: Some(operation), replayed, created })
@@ -128,7 +128,8 @@ impl App {
             Ok(claim) => claim,
             Err(record) => return self.replay(&record).await,
         };
-        let (app, scope, if_match) = (Arc::clone(self), context.scope.clone(), context.if_match.clone());
+        let (app, scope, if_match) =
+            (Arc::clone(self), context.scope.clone(), context.if_match.clone());
         let begin = async move { app.begin(&scope, id, if_match, seat, claim, plan).await };
         let begun = self.detached(begin).await??;
         match begun {

@@ -56,7 +56,11 @@ impl<'a> Object<'a> {
     fn of(value: &'a Value, at: String, faults: &Faults) -> Option<Self> {
         match value {
             Value::Object(map) => Some(Self { map, at, known: Vec::new(), faults: faults.clone() }),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => {
                 faults.add(&at, "invalid_type", "must be a JSON object");
                 None
             }
@@ -291,9 +295,10 @@ impl<'a> Object<'a> {
         self.needed("email");
         let email = self.email("email");
         let role = self.parsed("role", |text| {
-            Role::ALL.into_iter().find(|role| role.as_str() == text).ok_or(
-                "must be one of user, admin, support, cloud_rep, restricted_user",
-            )
+            Role::ALL
+                .into_iter()
+                .find(|role| role.as_str() == text)
+                .ok_or("must be one of user, admin, support, cloud_rep, restricted_user")
         });
         self.finish();
         Some(NewMember { email: email?, role })
@@ -312,7 +317,11 @@ impl<'a> Object<'a> {
                 (Some(fault), _) => object.fault(key, "invalid", format!("its name {fault}")),
                 (None, None) => object.fault(key, "invalid_type", "must be a text"),
                 (None, Some(text)) if text.chars().count() > 255 || text.contains('\0') => {
-                    object.fault(key, "invalid", "must be at most 255 characters, none of them NUL");
+                    object.fault(
+                        key,
+                        "invalid",
+                        "must be at most 255 characters, none of them NUL",
+                    );
                 }
                 (None, Some(text)) => {
                     labels.insert(key.clone(), text.to_owned());
@@ -342,75 +351,4 @@ fn text_fault(text: &str, max: usize) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn faults_of(body: &Value, read: impl FnOnce(&mut Object<'_>)) -> Vec<(String, String)> {
-        let faults = Faults::default();
-        if let Some(mut object) = Object::of_body(body, &faults) {
-            read(&mut object);
-            object.finish();
-        }
-        faults.take().into_iter().map(|fault| (fault.pointer, fault.code)).collect()
-    }
-
-    fn pair(pointer: &str, code: &str) -> (String, String) {
-        (pointer.to_owned(), code.to_owned())
-    }
-
-    #[test]
-    fn every_fault_is_found_at_once_each_at_its_place() {
-        let body = json!({
-            "owner": {"email": "nobody", "first_name": 7, "nick/name": "x"},
-            "members": [{"email": "a@acme.test", "role": "king"}, 3, {"email": "A@acme.test"}],
-            "labels": {"a": 1, "": "x"},
-            "surprise": null,
-        });
-        let found = faults_of(&body, |body| {
-            body.customer_id();
-            body.owner();
-            body.members();
-            body.labels();
-        });
-        for expected in [
-            pair("/customer_id", "required"),
-            pair("/owner/email", "invalid"),
-            pair("/owner/first_name", "invalid_type"),
-            pair("/owner/nick~1name", "unknown_field"),
-            pair("/members/0/role", "invalid"),
-            pair("/members/1", "invalid_type"),
-            pair("/members/2/email", "duplicate"),
-            pair("/labels/a", "invalid_type"),
-            pair("/labels/", "invalid"),
-            pair("/surprise", "unknown_field"),
-        ] {
-            assert!(found.contains(&expected), "{expected:?} is not among {found:?}");
-        }
-        assert_eq!(found.len(), 10, "{found:?}");
-    }
-
-    #[test]
-    fn a_body_that_is_no_object_is_one_fault() {
-        assert_eq!(faults_of(&json!([1]), |_| {}), [pair("", "invalid_type")]);
-    }
-
-    #[test]
-    fn an_address_names_what_it_lacks() {
-        let body = json!({"address": {"line1": "1 rue X", "country": "fr"}});
-        let found = faults_of(&body, |body| assert!(body.address().is_none()));
-        let missing = ["city", "state", "postal_code"];
-        for name in missing {
-            assert!(found.contains(&pair(&format!("/address/{name}"), "required")), "{found:?}");
-        }
-        assert!(found.contains(&pair("/address/country", "invalid")), "{found:?}");
-    }
-
-    #[test]
-    fn a_text_with_a_nul_is_refused() {
-        let body = json!({"comment": "a\u{0}b"});
-        let found = faults_of(&body, |body| assert!(body.text("comment", 10).is_none()));
-        assert_eq!(found, [pair("/comment", "invalid")]);
-    }
-}
+mod tests;

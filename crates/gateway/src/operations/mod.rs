@@ -5,11 +5,13 @@
 //! came back. `read_back` looks at a provider for what an open operation may have done. `observation`
 //! says what an answer does to the mapping. No HTTP and no SQL here.
 
+mod attempt;
 mod counters;
 mod engine;
 mod failure;
 mod observation;
 mod read_back;
+mod recording;
 mod request;
 mod resolution;
 mod send;

@@ -5,7 +5,8 @@ use serde_json::json;
 use std::time::Duration;
 
 use super::{
-    engine::{Engine, change_of},
+    attempt::change_of,
+    engine::Engine,
     failure::{Failure, FailureCode},
     observation::{fail, settle},
     request::UpdateRequest,

@@ -7,8 +7,9 @@ use std::time::Duration;
 use tracing::info;
 
 use super::{
+    attempt::change_of,
     counters,
-    engine::{Engine, change_of},
+    engine::Engine,
     failure::Failure,
     read_back::{Sight, read_create, read_organization, read_proven, was_read},
     send::Done,
@@ -111,7 +112,7 @@ impl Engine {
     ) -> StoreResult<()> {
         let done = Done::Organization(Box::new(child));
         let change = change_of(operation, account, &done);
-        let event = Some(super::engine::success_event(operation.kind));
+        let event = Some(super::attempt::success_event(operation.kind));
         self.move_on(operation, NextState::Succeeded, Some(evidence), &change, event).await
     }
 

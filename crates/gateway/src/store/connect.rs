@@ -257,9 +257,11 @@ fn pool_options(max_connections: u32) -> PgPoolOptions {
             })
         })
         // sqlx 0.9.0: a `begin` whose future was dropped can leave its transaction open in the pool, and
-        // the next borrower's writes would be lost with it (seen 2026-11).
+        // the next borrower's writes would be lost with it (seen 2026-11). A bare `rollback` would have
+        // the server warn, and log, that there is no transaction, at every release. Where one has
+        // failed, `begin` is refused, and the connection is given up.
         .after_release(|connection, _| {
-            Box::pin(async move { Ok(connection.execute("rollback").await.is_ok()) })
+            Box::pin(async move { Ok(connection.execute("begin; rollback").await.is_ok()) })
         })
 }
 

@@ -9,10 +9,11 @@ use sqlx::{PgConnection, Postgres, Transaction, types::Json};
 use uuid::Uuid;
 
 use super::{
-    claims::{Claimed, CreateBudget, take},
+    claims::{Claimed, take},
     connect::Store,
     error::{StoreError, StoreResult, store_error},
     events::{EventContext, append_event},
+    gates::CreateBudget,
     idempotency::{IdempotencyRecord, KeyClaim, take_key},
     model::{Operation, OperationKind, Organization, TenantScope},
     outcomes::{lock_organization, save_organization},
@@ -174,36 +175,7 @@ impl Store {
         Ok(BeginUpdate::Begun(Box::new(begun), Box::new(before)))
     }
 
-    /// Commits the mapping of an organization that already exists at its provider.
-    ///
-    /// # Errors
-    /// When the database fails; `organizations_provider_org_id_key` where it is mapped already.
-    pub async fn adopt(
-        &self,
-        org: &Organization,
-        context: &EventContext,
-        key: Option<&KeyClaim>,
-    ) -> StoreResult<BeginCreate> {
-        let mut tx = self.pool.begin().await.map_err(store_error)?;
-        if let Some(key) = key
-            && !take_key(&mut tx, key, &[], Some(org.id)).await?
-        {
-            return self.replay(tx, key).await.map(BeginCreate::Replay);
-        }
-        if !claim_customer(&mut tx, org, &org.customer_id).await? {
-            tx.rollback().await.map_err(store_error)?;
-            let existing = self.claimed_by(org, &org.customer_id).await?;
-            return Ok(BeginCreate::AlreadyMapped(Box::new(existing)));
-        }
-        insert_organization(&mut tx, org).await?;
-        let mut after = org.clone();
-        append_event(&mut tx, "organization.adopted", context, None, &mut after).await?;
-        save_organization(&mut tx, org, &mut after).await?;
-        tx.commit().await.map_err(store_error)?;
-        Ok(BeginCreate::AlreadyMapped(Box::new(after)))
-    }
-
-    async fn replay(
+    pub(super) async fn replay(
         &self,
         tx: Transaction<'_, Postgres>,
         key: &KeyClaim,
@@ -214,7 +186,11 @@ impl Store {
             .ok_or_else(|| StoreError::Corrupt("an idempotency key vanished".to_owned()))
     }
 
-    async fn claimed_by(&self, org: &Organization, customer_id: &str) -> StoreResult<Organization> {
+    pub(super) async fn claimed_by(
+        &self,
+        org: &Organization,
+        customer_id: &str,
+    ) -> StoreResult<Organization> {
         let row: OrganizationRow = sqlx::query_as(
             "select o.* from organizations o join customer_claims c on c.organization_id = o.id
              where c.tenant = $1 and c.customer_id = $2 and c.provider = $3",
@@ -306,7 +282,7 @@ async fn lock_in_scope(
 }
 
 /// Takes a customer id at a provider for an organization. Waits for another that is taking it now.
-async fn claim_customer(
+pub(super) async fn claim_customer(
     connection: &mut PgConnection,
     org: &Organization,
     customer_id: &str,
@@ -325,7 +301,10 @@ async fn claim_customer(
     Ok(claimed.rows_affected() == 1)
 }
 
-async fn insert_organization(connection: &mut PgConnection, org: &Organization) -> StoreResult<()> {
+pub(super) async fn insert_organization(
+    connection: &mut PgConnection,
+    org: &Organization,
+) -> StoreResult<()> {
     sqlx::query!(
         "insert into organizations (id, tenant, customer_id, provider, provider_org_id, name, status, locks,
              owner_email, owner_first_name, owner_last_name, owner_phone_number, siren_number, domain,

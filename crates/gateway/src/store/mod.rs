@@ -4,10 +4,12 @@
 //! and what an answer does to an organization is told to it. It holds no transaction across a call to a
 //! provider.
 
+mod adoption;
 mod claims;
 mod connect;
 mod error;
 mod events;
+mod gates;
 mod idempotency;
 mod intents;
 mod members;
@@ -18,10 +20,11 @@ mod outcomes;
 mod page;
 mod rows;
 
-pub use claims::{Claimed, CreateBudget};
+pub use claims::{Claimed, Due};
 pub use connect::{DatabaseSettings, NoticeListener, PoolUse, Store, embedded_migrations};
 pub use error::{StoreError, StoreResult};
 pub use events::EventContext;
+pub use gates::CreateBudget;
 pub use idempotency::{IdempotencyRecord, KeyClaim};
 pub use intents::{
     BeginCreate, BeginOptions, BeginUpdate, NewOperation, NewOrganization, Plan, Refused,

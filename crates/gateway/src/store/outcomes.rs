@@ -10,10 +10,11 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use super::{
-    claims::{interval, note_create_success, note_unknown_create},
+    claims::interval,
     connect::Store,
     error::{StoreError, StoreResult, store_error},
     events::{EventContext, append_event},
+    gates::{note_create_success, note_unknown_create},
     members::add_members,
     model::{
         Evidence, EvidenceKind, Operation, OperationKind, OperationState, OrgStatus, Organization,

@@ -59,9 +59,8 @@ impl QueryFields {
             Ok(limit @ 1..=LARGEST_LIMIT) => Ok(limit),
             Ok(_) | Err(_) => Err(format!("must be a number from 1 to {LARGEST_LIMIT}")),
         });
-        let after = self.parsed("cursor", |text| {
-            Cursor::decode(kind, text).ok_or("is no cursor of this list")
-        });
+        let after = self
+            .parsed("cursor", |text| Cursor::decode(kind, text).ok_or("is no cursor of this list"));
         PageRequest {
             limit: limit.unwrap_or(DEFAULT_LIMIT),
             after,

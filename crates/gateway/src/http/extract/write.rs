@@ -17,11 +17,9 @@ use super::{
 };
 use crate::{
     app::{IdempotencyKey, WriteContext},
-    http::{problem::Problem, state::ApiState},
+    http::{layers::refused_body, problem::Problem, state::ApiState},
 };
 
-/// The largest body that is taken, in bytes.
-pub(crate) const BODY_LIMIT: usize = 64 * 1024;
 /// How deep a body may be nested; the deepest that means anything has three levels.
 const DEEPEST_BODY: usize = 32;
 
@@ -79,10 +77,8 @@ impl<S> Authorized<S> {
 }
 
 async fn read_body(parts: &Parts, body: Body) -> Result<Value, Problem> {
-    let bytes = axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|error| {
-        tracing::info!(error = %error, "a body was not taken");
-        Problem::payload_too_large(format!("a body may have {BODY_LIMIT} bytes"))
-    })?;
+    let bytes =
+        axum::body::to_bytes(body, BODY_LIMIT).await.map_err(|error| refused_body(&error))?;
     if bytes.is_empty() {
         return Ok(Value::Null);
     }

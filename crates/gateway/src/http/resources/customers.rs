@@ -154,13 +154,9 @@ pub(crate) struct CustomerId(String);
 impl<S: Send + Sync> axum::extract::FromRequestParts<S> for CustomerId {
     type Rejection = Problem;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        state: &S,
-    ) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let text = Path::<String>::from_request_parts(parts, state).await.ok();
         let id = text.and_then(|Path(text)| partner_core::CustomerId::new(text).ok());
-        id.map(|id| Self(id.into()))
-            .ok_or_else(|| Problem::not_found("there is no such customer"))
+        id.map(|id| Self(id.into())).ok_or_else(|| Problem::not_found("there is no such customer"))
     }
 }

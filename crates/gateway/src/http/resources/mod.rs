@@ -1,15 +1,17 @@
 //! One file a resource: what it takes, what it answers, its endpoints.
 
 pub(crate) mod customers;
+mod list;
 pub(crate) mod members;
 #[expect(unused_qualifications, reason = "utoipa's `params(..)` expands to a qualified path")]
 pub(crate) mod operations;
-#[expect(unused_qualifications, reason = "utoipa's `params(..)` expands to a qualified path")]
-pub(crate) mod organizations;
-pub(crate) mod providers;
-mod list;
 mod organization_in;
 mod organization_out;
+mod organization_read;
+#[expect(unused_qualifications, reason = "utoipa's `params(..)` expands to a qualified path")]
+pub(crate) mod organizations;
+mod plan_out;
+pub(crate) mod providers;
 mod written;
 
 pub(crate) use list::ListOut;

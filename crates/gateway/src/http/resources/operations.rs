@@ -247,10 +247,10 @@ fn read_resolution(body: &serde_json::Value) -> Result<(Resolution, String), Pro
         let provider_org_id = body.text("provider_org_id", 128);
         let retry = body.boolean("retry");
         let resolution = match outcome.as_deref() {
-            Some("applied") => Some(Resolution::Applied { provider_org_id: provider_org_id.clone() }),
-            Some("not_applied") => {
-                Some(Resolution::NotApplied { retry: retry.unwrap_or(false) })
+            Some("applied") => {
+                Some(Resolution::Applied { provider_org_id: provider_org_id.clone() })
             }
+            Some("not_applied") => Some(Resolution::NotApplied { retry: retry.unwrap_or(false) }),
             Some("abandoned") => Some(Resolution::Abandoned),
             Some(_) => {
                 body.fault("outcome", "invalid", "must be one of applied, not_applied, abandoned");
