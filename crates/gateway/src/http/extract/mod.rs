@@ -13,4 +13,4 @@ pub(crate) use conditions::{etag, is_not_modified};
 pub(crate) use page::{Cursor, ListKind};
 pub(crate) use prefer::{LONGEST_WAIT, wait_of};
 pub(crate) use query::QueryFields;
-pub(crate) use write::{Id, Write};
+pub(crate) use write::{BODY_LIMIT, Id, Write};

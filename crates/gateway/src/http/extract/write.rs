@@ -17,9 +17,11 @@ use super::{
 };
 use crate::{
     app::{IdempotencyKey, WriteContext},
-    http::{layers::refused_body, problem::Problem, state::ApiState},
+    http::{layers::{BODY_LIMIT, refused_body}, problem::Problem, state::ApiState},
 };
 
+/// The largest body that is taken, in bytes.
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;
 /// How deep a body may be nested; the deepest that means anything has three levels.
 const DEEPEST_BODY: usize = 32;
 
