@@ -44,8 +44,8 @@
 //!
 //! Where nothing is known of the real providers, the simulators take the stricter way: fields that
 //! a body should not have are refused by both; e-mails are compared without regard to case; an id
-//! in Scaleway's path that is no UUID is 400, an operation on a closed organization 412; Scaleway's
-//! lists have 20 a page unless asked otherwise; an Archera user without a role is a `user`, and
+//! in Scaleway's path that is no UUID is 400, an operation on a closed organization 412; an update may
+//! empty a comment with `""`, though a create may not bring an empty one; Scaleway's lists have 20 a page unless asked otherwise; an Archera user without a role is a `user`, and
 //! inviting again changes the role; Archera names may be met twice.
 
 mod archera;

@@ -15,6 +15,8 @@ use uuid::Uuid;
 const NAME: Rule = Rule::Length(2, 256);
 const CUSTOMER_ID: Rule = Rule::Length(1, 256);
 const COMMENT: Rule = Rule::Length(1, 1024);
+/// An update may empty it.
+const NEW_COMMENT: Rule = Rule::Length(0, 1024);
 
 const CREATE_FIELDS: [&str; 9] = [
     "partner_id",
@@ -87,7 +89,7 @@ pub(super) fn update(state: &mut State, id: &str, call: &Call) -> Result<Done, R
     change("owner_firstname", NAME, &mut organization.owner_firstname);
     change("owner_lastname", NAME, &mut organization.owner_lastname);
     change("customer_id", CUSTOMER_ID, &mut organization.customer_id);
-    change("comment", COMMENT, &mut organization.comment);
+    change("comment", NEW_COMMENT, &mut organization.comment);
     if let Some(phone_number) = given.optional("phone_number", Rule::Free) {
         organization.phone_number = set(Some(phone_number));
     }

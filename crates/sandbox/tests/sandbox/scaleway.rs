@@ -139,8 +139,9 @@ async fn an_update_changes_what_it_names_and_nothing_else() {
     }
     assert_eq!(changed.body, wanted);
 
-    let cleared = world.patch(before.id(), &json!({"phone_number": ""})).await;
+    let cleared = world.patch(before.id(), &json!({"phone_number": "", "comment": ""})).await;
     assert_eq!(cleared.body["phone_number"], Value::Null);
+    assert_eq!(cleared.body["comment"], "");
 }
 
 #[tokio::test]
