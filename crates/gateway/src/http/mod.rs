@@ -1,8 +1,18 @@
 //! The REST API: the only room that knows HTTP. It turns requests into use cases and their outcomes into
 //! answers, and decides nothing else.
 
+mod api;
+mod around;
+mod body;
+mod docs;
+mod extract;
+mod layers;
 pub mod limits;
 mod notes;
+pub mod openapi;
 pub mod problem;
 pub mod request_id;
+mod resources;
+pub mod router;
+pub mod server;
 pub mod state;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     app::{IdempotencyKey, WriteContext},
-    http::{layers::{BODY_LIMIT, refused_body}, problem::Problem, state::ApiState},
+    http::{layers::refused_body, problem::Problem, state::ApiState},
 };
 
 /// The largest body that is taken, in bytes.
