@@ -71,6 +71,7 @@ impl ResultOut {
 /// All of a customer's organizations, across providers.
 #[utoipa::path(
     get, path = "/v1/customers/{customer_id}", tag = "Customers",
+    operation_id = "get_customer",
     params(("customer_id" = String, Path, description = "The customer in the reseller's systems")),
     responses((status = 200, description = "The customer", body = CustomerOut)),
     security(("bearer" = ["organizations:read"]))
@@ -99,6 +100,7 @@ pub(crate) async fn get(
 /// All of its organizations at once; what became of each is told one by one.
 #[utoipa::path(
     post, path = "/v1/customers/{customer_id}/lock", tag = "Customers",
+    operation_id = "lock_customer",
     params(("customer_id" = String, Path, description = "The customer in the reseller's systems")),
     request_body = Option<LockIn>,
     responses((status = 200, description = "What became of each", body = ResultsOut)),
@@ -119,6 +121,7 @@ pub(crate) async fn lock(
 /// All of its organizations at once; what became of each is told one by one.
 #[utoipa::path(
     post, path = "/v1/customers/{customer_id}/unlock", tag = "Customers",
+    operation_id = "unlock_customer",
     params(("customer_id" = String, Path, description = "The customer in the reseller's systems")),
     request_body = Option<LockIn>,
     responses((status = 200, description = "What became of each", body = ResultsOut)),

@@ -66,6 +66,7 @@ pub(crate) struct InviteIn {
 /// Those that the gateway invited. No provider tells who else is there.
 #[utoipa::path(
     get, path = "/v1/organizations/{id}/members", tag = "Organizations",
+    operation_id = "list_members",
     params(("id" = Uuid, Path, description = "The gateway's id")),
     responses((status = 200, description = "All of them", body = ListOut<MemberOut>)),
     security(("bearer" = ["organizations:read"]))
@@ -94,6 +95,7 @@ async fn members(
 /// Each invitation is sent at most once.
 #[utoipa::path(
     post, path = "/v1/organizations/{id}/members", tag = "Organizations",
+    operation_id = "invite_members",
     params(("id" = Uuid, Path, description = "The gateway's id")),
     request_body = InviteIn,
     responses(
@@ -157,6 +159,7 @@ pub(crate) struct AdminRoleIn {
 /// again. While another operation is open on the organization it is refused (409).
 #[utoipa::path(
     post, path = "/v1/organizations/{id}/admin-role", tag = "Organizations",
+    operation_id = "request_admin_role",
     params(("id" = Uuid, Path, description = "The gateway's id")),
     request_body = AdminRoleIn,
     responses(

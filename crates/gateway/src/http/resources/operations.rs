@@ -133,6 +133,7 @@ pub(crate) struct OperationListParams {
 /// Oldest first. `state=quarantined` is the operator's queue.
 #[utoipa::path(
     get, path = "/v1/operations", tag = "Operations",
+    operation_id = "list_operations",
     params(OperationListParams),
     responses((status = 200, description = "One page", body = ListOut<OperationOut>)),
     security(("bearer" = ["organizations:read"]))
@@ -161,6 +162,7 @@ pub(crate) async fn list(
 /// With `wait=N` the answer comes when the operation has ended, or after N seconds.
 #[utoipa::path(
     get, path = "/v1/operations/{id}", tag = "Operations",
+    operation_id = "get_operation",
     params(
         ("id" = Uuid, Path, description = "The operation's id"),
         ("wait" = Option<u64>, Query, description = "Wait for its end, up to 60 seconds", minimum = 0, maximum = 60),
@@ -221,6 +223,7 @@ pub(crate) enum OutcomeIn {
 /// Settles an `unknown` or `quarantined` one as a person says. Any other state is 409.
 #[utoipa::path(
     post, path = "/v1/operations/{id}/resolve", tag = "Operations",
+    operation_id = "resolve_operation",
     params(("id" = Uuid, Path, description = "The operation's id")),
     request_body = ResolveIn,
     responses((status = 200, description = "The operation as it then is", body = OperationOut)),

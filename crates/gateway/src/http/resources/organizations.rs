@@ -39,6 +39,7 @@ use crate::{
 /// is done, and the plan is answered.
 #[utoipa::path(
     post, path = "/v1/organizations", tag = "Organizations",
+    operation_id = "create_organization",
     params(("dry_run" = Option<bool>, Query, description = "Answer the plan and do nothing")),
     request_body = OrganizationIn,
     responses(
@@ -117,6 +118,7 @@ pub(crate) struct OrganizationListParams {
 /// List organizations
 #[utoipa::path(
     get, path = "/v1/organizations", tag = "Organizations",
+    operation_id = "list_organizations",
     params(OrganizationListParams),
     responses((status = 200, description = "One page", body = ListOut<OrganizationOut>)),
     security(("bearer" = ["organizations:read"]))
@@ -173,6 +175,7 @@ fn read_filter(query: &mut QueryFields) -> OrganizationFilter {
 /// From the mapping. With `refresh=true` the provider is read first, where it can be.
 #[utoipa::path(
     get, path = "/v1/organizations/{id}", tag = "Organizations",
+    operation_id = "get_organization",
     params(
         ("id" = Uuid, Path, description = "The gateway's id"),
         ("refresh" = Option<bool>, Query, description = "Read the provider first; 422 `unsupported_by_provider` where it cannot be read"),
@@ -220,6 +223,7 @@ pub(crate) async fn get(
 /// holds and cannot change is 422 `unsupported_by_provider`; what only the gateway holds changes here.
 #[utoipa::path(
     patch, path = "/v1/organizations/{id}", tag = "Organizations",
+    operation_id = "update_organization",
     params(("id" = Uuid, Path, description = "The gateway's id")),
     request_body(content((OrganizationPatchIn = "application/json"), (OrganizationPatchIn = "application/merge-patch+json"))),
     responses(
@@ -274,6 +278,7 @@ pub(crate) fn read_reason(body: &Value) -> Result<Option<String>, Problem> {
 /// For the partner. Data and running resources stay, and so does what they cost.
 #[utoipa::path(
     post, path = "/v1/organizations/{id}/lock", tag = "Organizations",
+    operation_id = "lock_organization",
     params(("id" = Uuid, Path, description = "The gateway's id")),
     request_body = Option<LockIn>,
     responses(
@@ -298,6 +303,7 @@ pub(crate) async fn lock(
 /// `next_action` says why.
 #[utoipa::path(
     post, path = "/v1/organizations/{id}/unlock", tag = "Organizations",
+    operation_id = "unlock_organization",
     params(("id" = Uuid, Path, description = "The gateway's id")),
     request_body = Option<LockIn>,
     responses(
@@ -332,6 +338,7 @@ async fn set_lock(
 /// Maps one that already exists at its provider, read back where that is possible.
 #[utoipa::path(
     post, path = "/v1/organizations/adopt", tag = "Organizations",
+    operation_id = "adopt_organization",
     request_body = AdoptIn,
     responses((status = 201, description = "Mapped", body = OrganizationOut)),
     security(("bearer" = ["organizations:write"]))

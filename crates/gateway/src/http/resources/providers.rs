@@ -157,6 +157,7 @@ fn find_word(field: Field) -> &'static str {
 /// List the partner accounts
 #[utoipa::path(
     get, path = "/v1/providers", tag = "Providers",
+    operation_id = "list_providers",
     responses((status = 200, description = "All of them", body = ListOut<ProviderOut>)),
     security(("bearer" = ["organizations:read"]))
 )]
@@ -173,6 +174,7 @@ pub(crate) async fn list(
 /// Get a partner account
 #[utoipa::path(
     get, path = "/v1/providers/{name}", tag = "Providers",
+    operation_id = "get_provider",
     params(("name" = String, Path, description = "The account's name")),
     responses((status = 200, description = "The account", body = ProviderOut)),
     security(("bearer" = ["organizations:read"]))
@@ -229,6 +231,7 @@ pub(crate) struct RouteOut {
 /// Nothing is done. No rule that matches is 422 `no_route`.
 #[utoipa::path(
     post, path = "/v1/routes/resolve", tag = "Providers",
+    operation_id = "resolve_route",
     request_body = RouteIn,
     responses((status = 200, description = "The route", body = RouteOut)),
     security(("bearer" = ["organizations:read"]))
