@@ -30,13 +30,18 @@ const EXCEPTIONS: [(&str, &str, &str); 1] =
     [("telemetry", "config", "takes its own section of the settings")];
 
 /// Crates, and other paths, that few rooms may name.
-const KEPT: [(&str, &[&str], &str); 9] = [
+const KEPT: [(&str, &[&str], &str); 10] = [
     ("sqlx", &["store"], "only the store has SQL"),
     ("axum", &["http"], "only http knows HTTP's server"),
     ("axum_extra", &["http"], "only http knows HTTP's server"),
     ("reqwest", &[], "requests are sent by provider-http"),
     ("provider_scaleway", &["providers"], "an adapter is reached through the port"),
     ("provider_archera", &["providers"], "an adapter is reached through the port"),
+    (
+        "provider_http",
+        &["providers", "operations", "run"],
+        "only the accounts' signals, an attempt's trace and the fetching of key sets are had of it",
+    ),
     ("sandbox", &["cli/dev"], "simulated providers are for `dev` alone"),
     ("std::env", &["config", "main"], "only config reads the environment"),
     ("embedded_postgres", &["run", "cli"], "the rooms know a database by its URL"),
