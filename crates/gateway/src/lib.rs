@@ -12,6 +12,7 @@ pub mod http;
 pub mod operations;
 pub mod providers;
 pub mod routing;
+pub mod run;
 pub mod store;
 pub mod telemetry;
 pub mod workers;

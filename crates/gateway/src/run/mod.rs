@@ -1,0 +1,254 @@
+//! The whole service, put together from its rooms and taken apart again.
+//!
+//! `serve`, `dev` and the end-to-end tests start the gateway by this one door. Nothing is decided here,
+//! and no signal is heard: who starts a [`Gateway`] stops it.
+
+mod database;
+mod drain;
+mod error;
+mod keys;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::net::TcpListener;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+use tracing::{info, warn};
+
+use crate::{
+    app::{App, Fingerprints},
+    config::Config,
+    http::{server, state::ApiState},
+    operations::{Engine, EngineSettings},
+    providers::Registry,
+    routing::Router,
+    store::Store,
+    telemetry::MetricsHandle,
+    workers,
+};
+
+pub use database::Database;
+pub use error::StartError;
+pub(crate) use error::with_causes;
+pub(crate) use keys::verifier;
+
+/// Creates of one account that may be in doubt at once.
+const CREATES_AT_RISK: i64 = 3;
+
+/// A running gateway. Dropped without [`Gateway::shutdown`], it stops at once and waits for nothing.
+#[derive(Debug)]
+pub struct Gateway {
+    addr: SocketAddr,
+    internal_addr: Option<SocketAddr>,
+    config: Config,
+    app: Arc<App>,
+    database: Database,
+    state: ApiState,
+    tasks: TaskTracker,
+    /// Ends the HTTP side in good order.
+    stop_http: CancellationToken,
+    /// Ends what runs by itself.
+    stop_work: CancellationToken,
+    /// The HTTP side has ended, asked or not.
+    http_ended: CancellationToken,
+    _guards: [DropGuard; 2],
+}
+
+impl Gateway {
+    /// Starts the gateway: its database is open and up to date, its addresses answer, and its workers
+    /// run when this returns. Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// One line: what is missing, or which setting cannot be used.
+    pub async fn start(config: Config, metrics: MetricsHandle) -> Result<Self, StartError> {
+        for warning in &config.warnings {
+            warn!("{warning}");
+        }
+        let database = Database::open(&config.database).await?;
+        match Self::start_on(&database, &config, metrics).await {
+            Ok(parts) => Ok(parts.into_gateway(config, database)),
+            Err(error) => {
+                database.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_on(
+        database: &Database,
+        config: &Config,
+        metrics: MetricsHandle,
+    ) -> Result<Parts, StartError> {
+        let store = &database.store;
+        prepare(store, config.database.migrate_on_start).await?;
+        let registry = Registry::new(&config.providers)
+            .map_err(|error| StartError::Configuration(with_causes(&error)))?;
+        warn_of_strangers(store, &registry).await?;
+        let app = app(store, registry, config).await?;
+        let tasks = TaskTracker::new();
+        let verifier = Arc::new(verifier(&config.auth, &tasks)?);
+        let state =
+            ApiState::new(Arc::clone(&app), Arc::clone(&verifier), metrics.clone(), &config.limits);
+        let listener = bind(config.server.listen, "server.listen").await?;
+        let internal = match config.server.internal_listen {
+            Some(address) => Some(bind(address, "server.internal_listen").await?),
+            None => None,
+        };
+        let parts = Parts::new(&listener, internal.as_ref(), app, state, tasks)?;
+        parts.run_http(listener, internal, config);
+        parts.run_work(config, metrics);
+        parts.tasks.spawn(async move {
+            if let Err(error) = verifier.prepare().await {
+                warn!(%error, "the keys of tokens are not at hand yet");
+            }
+        });
+        Ok(parts)
+    }
+
+    /// Where the API answers.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where `/metrics` answers, if that is elsewhere.
+    #[must_use]
+    pub fn internal_addr(&self) -> Option<SocketAddr> {
+        self.internal_addr
+    }
+
+    /// The use cases, for tools and tests in the same process.
+    #[must_use]
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Comes back with one line when the gateway cannot go on. It is to be shut down all the same.
+    pub async fn failed(&self) -> String {
+        tokio::select! {
+            how = self.database.ended() => how,
+            () = self.http_ended.cancelled() => "the HTTP server has ended".to_owned(),
+        }
+    }
+}
+
+/// What is there once the gateway runs.
+struct Parts {
+    addr: SocketAddr,
+    internal_addr: Option<SocketAddr>,
+    app: Arc<App>,
+    state: ApiState,
+    tasks: TaskTracker,
+    stop_http: CancellationToken,
+    stop_work: CancellationToken,
+    http_ended: CancellationToken,
+}
+
+impl Parts {
+    fn new(
+        listener: &TcpListener,
+        internal: Option<&TcpListener>,
+        app: Arc<App>,
+        state: ApiState,
+        tasks: TaskTracker,
+    ) -> Result<Self, StartError> {
+        let address = |listener: &TcpListener| {
+            listener.local_addr().map_err(|error| StartError::failed(&error))
+        };
+        Ok(Self {
+            addr: address(listener)?,
+            internal_addr: internal.map(address).transpose()?,
+            app,
+            state,
+            tasks,
+            stop_http: CancellationToken::new(),
+            stop_work: CancellationToken::new(),
+            http_ended: CancellationToken::new(),
+        })
+    }
+
+    fn run_http(&self, listener: TcpListener, internal: Option<TcpListener>, config: &Config) {
+        let ended = self.http_ended.clone().drop_guard();
+        let (state, stop) = (self.state.clone(), self.stop_http.clone());
+        let server = config.server.clone();
+        self.tasks.spawn(async move {
+            server::run(listener, internal, state, server, stop).await;
+            drop(ended);
+        });
+    }
+
+    fn run_work(&self, config: &Config, metrics: MetricsHandle) {
+        workers::start(&self.app, config.operations.poll_every, &self.tasks, &self.stop_work);
+        self.tasks.spawn(metrics.run_upkeep(self.stop_work.clone()));
+    }
+
+    fn into_gateway(self, config: Config, database: Database) -> Gateway {
+        info!(
+            listen = %self.addr,
+            internal_listen = self.internal_addr.map(|address| address.to_string()),
+            providers = config.providers.len(),
+            version = env!("CARGO_PKG_VERSION"),
+            "the gateway runs"
+        );
+        Gateway {
+            _guards: [self.stop_http.clone().drop_guard(), self.stop_work.clone().drop_guard()],
+            addr: self.addr,
+            internal_addr: self.internal_addr,
+            config,
+            app: self.app,
+            database,
+            state: self.state,
+            tasks: self.tasks,
+            stop_http: self.stop_http,
+            stop_work: self.stop_work,
+            http_ended: self.http_ended,
+        }
+    }
+}
+
+/// Brings the database up to date or makes sure that it is, and says where it is less than durable.
+async fn prepare(store: &Store, migrate: bool) -> Result<(), StartError> {
+    let failed = |error| StartError::failed(&error);
+    if migrate {
+        store.migrate().await.map_err(failed)?;
+    }
+    store.check_migrated().await.map_err(failed)?;
+    for warning in store.durability_warnings().await.map_err(failed)? {
+        warn!("{warning}");
+    }
+    Ok(())
+}
+
+/// Operations of an account that is configured no more stay as they are; nobody else would notice.
+async fn warn_of_strangers(store: &Store, registry: &Registry) -> Result<(), StartError> {
+    let open = store.providers_with_open_operations().await;
+    for provider in open.map_err(|error| StartError::failed(&error))? {
+        if registry.get(&provider).is_none() {
+            warn!(provider, "operations are open for a provider that is not configured");
+        }
+    }
+    Ok(())
+}
+
+async fn app(store: &Store, registry: Registry, config: &Config) -> Result<Arc<App>, StartError> {
+    let mut fresh = [0; 32];
+    aws_lc_rs::rand::fill(&mut fresh).map_err(|error| StartError::failed(&error))?;
+    let key = store.fingerprint_key(fresh).await.map_err(|error| StartError::failed(&error))?;
+    let settings = EngineSettings {
+        lease: config.operations.lease,
+        creates_at_risk: CREATES_AT_RISK,
+        risk_window: config.operations.create_risk_window,
+    };
+    let engine = Engine::new(store.clone(), registry, settings);
+    let router = Router::new(config.routes.clone());
+    let poll_every = config.operations.poll_every;
+    Ok(App::new(store.clone(), engine, router, Fingerprints::new(&key), poll_every))
+}
+
+async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::Failed(format!("{key}: cannot listen on {address}: {error}")))
+}
