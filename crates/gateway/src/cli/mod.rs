@@ -4,7 +4,13 @@
 //! One file a command, each with its arguments and a `run`. A command puts rooms together; what the
 //! service does is not decided here.
 
+mod check;
+mod dev;
 mod error;
+mod migrate;
+mod openapi;
+mod serve;
+mod signals;
 mod token;
 
 use std::ffi::OsString;
@@ -52,6 +58,16 @@ impl ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the service
+    Serve(serve::ServeArgs),
+    /// Run the service with a database and simulated providers of its own, nothing configured
+    Dev(dev::DevArgs),
+    /// Apply the database's migrations
+    Migrate(migrate::MigrateArgs),
+    /// Look at the configuration, the database and each provider, changing nothing
+    Check(check::CheckArgs),
+    /// Print the OpenAPI document
+    Openapi,
     /// Make a token with the configured shared secret, for development and scripts
     Token(token::TokenArgs),
 }
@@ -83,6 +99,11 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<(), CliError> {
     match cli.command {
+        Command::Serve(args) => serve::run(&args).await,
+        Command::Dev(args) => dev::run(&args).await,
+        Command::Migrate(args) => migrate::run(&args).await,
+        Command::Check(args) => check::run(&args).await,
+        Command::Openapi => openapi::run(),
         Command::Token(args) => token::run(&args),
     }
 }
@@ -101,7 +122,7 @@ mod tests {
         let words = "partner-gateway token --config a.toml --sub s --tenant t --scope admin \
                      --config b.toml";
         let cli = Cli::try_parse_from(words.split_whitespace()).unwrap();
-        let Command::Token(args) = cli.command;
+        let Command::Token(args) = cli.command else { panic!("another command") };
         assert_eq!(args.config.files, [PathBuf::from("a.toml"), PathBuf::from("b.toml")]);
     }
 
