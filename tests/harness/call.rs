@@ -1,0 +1,64 @@
+//! One request, built up and then awaited.
+
+use std::{future::IntoFuture, pin::Pin};
+
+use reqwest::{RequestBuilder, header};
+use serde_json::Value;
+
+use super::Reply;
+
+/// A request that is sent when it is awaited.
+#[derive(Debug)]
+#[must_use = "it is sent when it is awaited"]
+pub struct Call {
+    request: RequestBuilder,
+}
+
+impl Call {
+    pub(super) fn new(request: RequestBuilder) -> Self {
+        Self { request }
+    }
+
+    /// With a header more.
+    pub fn header(self, name: &str, value: &str) -> Self {
+        Self { request: self.request.header(name, value) }
+    }
+
+    /// With a JSON body.
+    pub fn json(self, body: &Value) -> Self {
+        self.text(&body.to_string())
+    }
+
+    /// With a body as it is, said to be JSON.
+    pub fn text(self, body: &str) -> Self {
+        let request = self.request.header(header::CONTENT_TYPE, "application/json");
+        Self { request: request.body(body.to_owned()) }
+    }
+
+    /// Waits so many seconds for the outcome.
+    pub fn wait(self, seconds: u32) -> Self {
+        self.header("Prefer", &format!("wait={seconds}"))
+    }
+
+    /// Is answered without waiting for the outcome.
+    pub fn respond_async(self) -> Self {
+        self.header("Prefer", "respond-async")
+    }
+
+    /// With an idempotency key.
+    pub fn key(self, key: &str) -> Self {
+        self.header("Idempotency-Key", key)
+    }
+}
+
+impl IntoFuture for Call {
+    type Output = Reply;
+    type IntoFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let response = self.request.send().await.expect("the gateway answers");
+            Reply::read(response).await
+        })
+    }
+}

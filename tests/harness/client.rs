@@ -1,0 +1,79 @@
+//! A caller of the API, as a platform of the reseller's is one.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::call::Call;
+
+/// Longer than the longest wait that the API grants.
+const TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Calls one gateway with one token. Clones share connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+impl Client {
+    pub(super) fn new(base: String, token: Option<String>) -> Self {
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
+        Self { http, base, token }
+    }
+
+    /// A client of an API that is not of this process.
+    pub fn of(base: impl Into<String>, token: impl Into<String>) -> Self {
+        Self::new(base.into(), Some(token.into()))
+    }
+
+    pub(super) fn elsewhere(&self, base: String) -> Self {
+        Self { base, ..self.clone() }
+    }
+
+    /// Where it calls, without a path.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Asks for a path, query included.
+    pub fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    /// Posts JSON.
+    pub fn post(&self, path: &str, body: &Value) -> Call {
+        self.call(Method::POST, path).json(body)
+    }
+
+    /// Patches by JSON.
+    pub fn patch(&self, path: &str, body: &Value) -> Call {
+        self.call(Method::PATCH, path).json(body)
+    }
+
+    /// Any other request.
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        Call::new(match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        })
+    }
+
+    /// Creates an organization, which must be done at once, and answers it.
+    pub async fn create(&self, body: &Value) -> Value {
+        self.post("/v1/organizations", body).await.expect(201)
+    }
+
+    /// Waits until an operation has ended or needs a person, and answers it.
+    pub async fn settled(&self, operation_id: &str) -> Value {
+        self.get(&format!("/v1/operations/{operation_id}?wait=60")).await.expect(200)
+    }
+}

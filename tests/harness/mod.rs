@@ -1,0 +1,40 @@
+//! A world for each test: a database, the sandbox, gateways, and clients that call them as the reseller's
+//! platforms do. It asserts what holds at the end of every test, and nothing of any behaviour.
+
+mod binary;
+mod call;
+mod client;
+mod reply;
+mod settings;
+mod world;
+
+pub use binary::{Binary, Ended, Running};
+pub use client::Client;
+pub use reply::Reply;
+pub use settings::Settings;
+pub use world::World;
+
+use serde_json::{Value, json};
+
+/// A create that Scaleway takes, for a customer of this id.
+pub fn cloud_customer(customer_id: &str) -> Value {
+    json!({
+        "customer_id": customer_id,
+        "name": "Acme SAS",
+        "owner": {
+            "email": format!("{customer_id}@acme.test"),
+            "first_name": "Ada",
+            "last_name": "Martin",
+        },
+    })
+}
+
+/// A create that goes to Archera, for a customer of this id.
+pub fn commitments_customer(customer_id: &str) -> Value {
+    json!({
+        "customer_id": customer_id,
+        "name": "Acme SAS",
+        "domain": "acme.test",
+        "labels": { "product": "commitments" },
+    })
+}

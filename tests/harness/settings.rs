@@ -1,0 +1,137 @@
+//! The configuration of a test's gateways, with times so short that a test need not wait for them.
+
+use partner_gateway::config::{Config, Environment, Sources};
+use sandbox::{Sandbox, SandboxConfig};
+
+/// The shared secret that tokens are signed with.
+const TOKEN_SECRET: &str = "a-secret-of-the-tests-of-32-bytes";
+
+/// What a test may have otherwise than the rest.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How many gateways share the database.
+    pub gateways: usize,
+    /// For how long an absence at Scaleway proves nothing.
+    pub settle_window: &'static str,
+    /// How long one attempt at a provider may take.
+    pub provider_timeout: &'static str,
+    /// Whether the Archera account may list organizations, by configuration and at the sandbox.
+    pub archera_lists: bool,
+    /// Further variables such as `GATEWAY_LIMITS__BURST`.
+    pub variables: Vec<(&'static str, &'static str)>,
+    /// The routing rules, in TOML.
+    pub routes: &'static str,
+    /// How the sandbox is run.
+    pub sandbox: SandboxConfig,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            gateways: 1,
+            settle_window: "1200ms",
+            provider_timeout: "1s",
+            archera_lists: false,
+            variables: Vec::new(),
+            routes: ROUTES,
+            sandbox: SandboxConfig::default(),
+        }
+    }
+}
+
+const ROUTES: &str = r#"
+[[routes]]
+name = "commitments"
+when = { labels = { product = "commitments" } }
+provider = "archera"
+[[routes]]
+name = "default"
+provider = "scaleway"
+"#;
+
+impl Settings {
+    /// As usual, with a variable set besides.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.variables.push((name, value));
+        self
+    }
+
+    /// The sandbox that they ask for.
+    pub(super) fn sandbox(&self) -> SandboxConfig {
+        SandboxConfig { archera_list_orgs: self.archera_lists, ..self.sandbox.clone() }
+    }
+
+    /// The gateways' configuration.
+    pub(super) fn config(&self, database_url: &str, sandbox: &Sandbox) -> Config {
+        let mut environment: Environment = [
+            ("TEST_DATABASE", database_url),
+            ("TOKEN_SECRET", TOKEN_SECRET),
+            ("SCALEWAY_KEY", sandbox.scaleway_secret_key()),
+            ("ARCHERA_KEY", sandbox.archera_api_key()),
+        ]
+        .into_iter()
+        .collect();
+        for (name, value) in &self.variables {
+            environment.set(*name, *value);
+        }
+        if let Some(directives) = Environment::of_process().get("RUST_LOG") {
+            environment.set("RUST_LOG", directives);
+        }
+        let base = self.base(sandbox);
+        let sources = Sources { base, environment, files: Vec::new(), is_root: false };
+        Config::from_sources(&sources).unwrap_or_else(|error| panic!("the configuration: {error}"))
+    }
+
+    fn base(&self, sandbox: &Sandbox) -> String {
+        format!(
+            r#"
+[server]
+listen = "127.0.0.1:0"
+drain_timeout = "10s"
+[database]
+url = {{ env = "TEST_DATABASE" }}
+max_connections = 6
+[auth]
+issuer = "https://id.acme.test"
+hmac_secret = {{ env = "TOKEN_SECRET" }}
+[[providers]]
+name = "scaleway"
+kind = "scaleway"
+base_url = "{scaleway}"
+partner_id = "{partner_id}"
+secret_key = {{ env = "SCALEWAY_KEY" }}
+settle_window = "{settle_window}"
+timeout = "{timeout}"
+connect_timeout = "500ms"
+[[providers]]
+name = "archera"
+kind = "archera"
+base_url = "{archera}"
+partner_org_id = "{partner_org_id}"
+api_key = {{ env = "ARCHERA_KEY" }}
+timeout = "{timeout}"
+connect_timeout = "500ms"
+list_orgs = {archera_lists}
+{routes}
+[limits]
+requests_per_second = 100000
+burst = 100000
+[operations]
+lease = "2s"
+poll_every = "50ms"
+[telemetry]
+log_level = "off"
+log_format = "text"
+"#,
+            scaleway = sandbox.scaleway_url(),
+            partner_id = sandbox.scaleway_partner_id(),
+            settle_window = self.settle_window,
+            timeout = self.provider_timeout,
+            archera = sandbox.archera_url(),
+            partner_org_id = sandbox.archera_partner_org_id(),
+            archera_lists = self.archera_lists,
+            routes = self.routes,
+        )
+    }
+}

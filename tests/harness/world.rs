@@ -1,0 +1,166 @@
+//! What a test runs in, from its start to the look at what it left behind.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use partner_gateway::{
+    app::App,
+    auth::{MintRequest, Scope, ScopeSet, Tenant, mint},
+    config::Config,
+    run::Gateway,
+    store::{DatabaseSettings, OperationState, Store, embedded_migrations},
+    telemetry,
+};
+use sandbox::{Control, Sandbox};
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use test_database::TestDatabase;
+
+use super::{Client, Settings};
+
+/// The tenant of clients that are not said to be another's.
+const TENANT: &str = "crm";
+
+/// A database, both providers, and the gateways between them. To be ended by [`World::finish`].
+pub struct World {
+    database: TestDatabase,
+    sandbox: Option<Sandbox>,
+    gateways: Vec<Gateway>,
+    config: Config,
+    finished: bool,
+}
+
+impl World {
+    /// A world with one gateway.
+    pub async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    /// A world as the settings say.
+    pub async fn with(settings: Settings) -> Self {
+        let database = TestDatabase::new(embedded_migrations()).await.unwrap();
+        let sandbox = Sandbox::start(settings.sandbox()).await.unwrap();
+        let config = settings.config(database.url(), &sandbox);
+        let mut world = Self {
+            database,
+            sandbox: Some(sandbox),
+            gateways: Vec::new(),
+            config,
+            finished: false,
+        };
+        for _ in 0..settings.gateways {
+            world.add_gateway().await;
+        }
+        world
+    }
+
+    /// Starts one more gateway on the same database, and answers its place.
+    pub async fn add_gateway(&mut self) -> usize {
+        let telemetry = telemetry::init(&self.config.telemetry).unwrap();
+        let started = Gateway::start(self.config.clone(), telemetry.metrics().clone()).await;
+        self.gateways.push(started.unwrap_or_else(|error| panic!("no gateway: {error}")));
+        self.gateways.len() - 1
+    }
+
+    /// Ends the last gateway in good order. What it made stays in the database.
+    pub async fn stop_gateway(&mut self) {
+        self.gateways.pop().expect("a gateway runs").shutdown().await;
+    }
+
+    /// A client of the usual tenant that may do everything but what an admin may.
+    pub fn client(&self) -> Client {
+        self.client_of(TENANT)
+    }
+
+    /// A client of this tenant that may do everything but what an admin may.
+    pub fn client_of(&self, tenant: &str) -> Client {
+        let scopes = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin);
+        self.client_with(tenant, scopes)
+    }
+
+    /// A client with every scope.
+    pub fn admin(&self) -> Client {
+        self.client_with("operations", Scope::ALL)
+    }
+
+    /// A client of this tenant with these scopes, at the first gateway.
+    pub fn client_with(&self, tenant: &str, scopes: impl IntoIterator<Item = Scope>) -> Client {
+        let token = self.token(tenant, scopes.into_iter().collect());
+        Client::new(format!("http://{}", self.gateways[0].addr()), Some(token))
+    }
+
+    /// The same client at another gateway.
+    pub fn at(&self, gateway: usize, client: &Client) -> Client {
+        client.elsewhere(format!("http://{}", self.gateways[gateway].addr()))
+    }
+
+    /// A client without a token.
+    pub fn anonymous(&self) -> Client {
+        Client::new(format!("http://{}", self.gateways[0].addr()), None)
+    }
+
+    /// A token that is good for an hour.
+    pub fn token(&self, tenant: &str, scopes: ScopeSet) -> String {
+        let request = MintRequest {
+            subject: format!("{tenant}-service"),
+            tenant: Tenant::new(tenant).unwrap(),
+            scopes,
+            ttl: Duration::from_secs(3600),
+        };
+        mint(&self.config.auth, &request, Utc::now()).unwrap().expose_secret().to_owned()
+    }
+
+    /// The handle that moves the providers.
+    pub fn providers(&self) -> Control {
+        self.sandbox.as_ref().expect("the sandbox runs until the end").control()
+    }
+
+    /// The use cases of the first gateway.
+    pub fn app(&self) -> &Arc<App> {
+        self.gateways[0].app()
+    }
+
+    /// The configuration of the gateways.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Ends the world. Fails where a fault never struck or an operation is left as if it were being
+    /// sent.
+    pub async fn finish(self) {
+        let unfired = self.providers().unfired_faults();
+        assert!(unfired.is_empty(), "faults that never struck: {unfired:?}");
+        self.finish_whatever_struck().await;
+    }
+
+    /// As [`World::finish`], for tests whose faults need not strike.
+    pub async fn finish_whatever_struck(mut self) {
+        for gateway in self.gateways.drain(..) {
+            gateway.shutdown().await;
+        }
+        let sending = self.count(OperationState::Sending).await;
+        assert_eq!(sending, 0, "operations are left in `sending`");
+        if let Some(sandbox) = self.sandbox.take() {
+            sandbox.shutdown().await;
+        }
+        self.finished = true;
+    }
+
+    async fn count(&self, state: OperationState) -> i64 {
+        let url = SecretString::from(self.database.url());
+        let settings = DatabaseSettings { url, max_connections: 2 };
+        let store = Store::connect(&settings).await.unwrap();
+        let open = store.open_operations().await.unwrap();
+        store.close().await;
+        open.into_iter().find(|(of, _)| *of == state).map_or(0, |(_, count)| count)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        assert!(
+            self.finished || std::thread::panicking(),
+            "the test ends without having called `finish`"
+        );
+    }
+}
