@@ -2,10 +2,7 @@
 //!
 //! None of it needs a token, and all of it answers however busy the gateway is.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -15,7 +12,7 @@ use axum::{
 };
 use futures::future::BoxFuture;
 use serde::Serialize;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
@@ -168,3 +165,6 @@ async fn read_metrics(State(around): State<Around>) -> Response {
     let media_type = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, media_type)], around.metrics.render()).into_response()
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,3 +71,6 @@ fn shown(file: SwaggerFile<'static>) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

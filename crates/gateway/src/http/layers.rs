@@ -7,6 +7,8 @@ mod observe;
 mod overload;
 mod route_metrics;
 mod seal;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

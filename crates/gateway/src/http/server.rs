@@ -168,3 +168,6 @@ async fn serve_connection(stream: TcpStream, router: Router, stop: CancellationT
         tracing::debug!(%error, "a connection ended early");
     }
 }
+
+#[cfg(test)]
+mod tests;
