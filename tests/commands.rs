@@ -1,1 +1,1 @@
-//!
+//! The commands but `dev`.

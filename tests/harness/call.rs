@@ -10,7 +10,7 @@ use super::Reply;
 /// A request that is sent when it is awaited.
 #[derive(Debug)]
 #[must_use = "it is sent when it is awaited"]
-pub struct Call {
+pub(crate) struct Call {
     request: RequestBuilder,
 }
 
@@ -20,33 +20,40 @@ impl Call {
     }
 
     /// With a header more.
-    pub fn header(self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(self, name: &str, value: &str) -> Self {
         Self { request: self.request.header(name, value) }
     }
 
     /// With a JSON body.
-    pub fn json(self, body: &Value) -> Self {
+    pub(crate) fn json(self, body: &Value) -> Self {
         self.text(&body.to_string())
     }
 
     /// With a body as it is, said to be JSON.
-    pub fn text(self, body: &str) -> Self {
+    pub(crate) fn text(self, body: &str) -> Self {
         let request = self.request.header(header::CONTENT_TYPE, "application/json");
         Self { request: request.body(body.to_owned()) }
     }
 
+    /// With a body as it is, said to be a form.
+    pub fn form(self, body: &str) -> Self {
+        let form = "application/x-www-form-urlencoded";
+        let request = self.request.header(header::CONTENT_TYPE, form);
+        Self { request: request.body(body.to_owned()) }
+    }
+
     /// Waits so many seconds for the outcome.
-    pub fn wait(self, seconds: u32) -> Self {
+    pub(crate) fn wait(self, seconds: u32) -> Self {
         self.header("Prefer", &format!("wait={seconds}"))
     }
 
     /// Is answered without waiting for the outcome.
-    pub fn respond_async(self) -> Self {
+    pub(crate) fn respond_async(self) -> Self {
         self.header("Prefer", "respond-async")
     }
 
     /// With an idempotency key.
-    pub fn key(self, key: &str) -> Self {
+    pub(crate) fn key(self, key: &str) -> Self {
         self.header("Idempotency-Key", key)
     }
 }

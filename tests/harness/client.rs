@@ -12,7 +12,7 @@ const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Calls one gateway with one token. Clones share connections.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
     token: Option<String>,
@@ -30,7 +30,7 @@ impl Client {
     }
 
     /// A client of an API that is not of this process.
-    pub fn of(base: impl Into<String>, token: impl Into<String>) -> Self {
+    pub(crate) fn of(base: impl Into<String>, token: impl Into<String>) -> Self {
         Self::new(base.into(), Some(token.into()))
     }
 
@@ -39,27 +39,27 @@ impl Client {
     }
 
     /// Where it calls, without a path.
-    pub fn base(&self) -> &str {
+    pub(crate) fn base(&self) -> &str {
         &self.base
     }
 
     /// Asks for a path, query included.
-    pub fn get(&self, path: &str) -> Call {
+    pub(crate) fn get(&self, path: &str) -> Call {
         self.call(Method::GET, path)
     }
 
     /// Posts JSON.
-    pub fn post(&self, path: &str, body: &Value) -> Call {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Call {
         self.call(Method::POST, path).json(body)
     }
 
     /// Patches by JSON.
-    pub fn patch(&self, path: &str, body: &Value) -> Call {
+    pub(crate) fn patch(&self, path: &str, body: &Value) -> Call {
         self.call(Method::PATCH, path).json(body)
     }
 
     /// Any other request.
-    pub fn call(&self, method: Method, path: &str) -> Call {
+    pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let request = self.http.request(method, format!("{}{path}", self.base));
         Call::new(match &self.token {
             Some(token) => request.bearer_auth(token),
@@ -68,12 +68,12 @@ impl Client {
     }
 
     /// Creates an organization, which must be done at once, and answers it.
-    pub async fn create(&self, body: &Value) -> Value {
+    pub(crate) async fn create(&self, body: &Value) -> Value {
         self.post("/v1/organizations", body).await.expect(201)
     }
 
     /// Waits until an operation has ended or needs a person, and answers it.
-    pub async fn settled(&self, operation_id: &str) -> Value {
+    pub(crate) async fn settled(&self, operation_id: &str) -> Value {
         self.get(&format!("/v1/operations/{operation_id}?wait=60")).await.expect(200)
     }
 }

@@ -8,16 +8,16 @@ mod reply;
 mod settings;
 mod world;
 
-pub use binary::{Binary, Ended, Running};
-pub use client::Client;
-pub use reply::Reply;
-pub use settings::Settings;
-pub use world::World;
+pub(crate) use binary::{Binary, Ended, Running};
+pub(crate) use client::Client;
+pub(crate) use reply::Reply;
+pub(crate) use settings::Settings;
+pub(crate) use world::World;
 
 use serde_json::{Value, json};
 
 /// A create that Scaleway takes, for a customer of this id.
-pub fn cloud_customer(customer_id: &str) -> Value {
+pub(crate) fn cloud_customer(customer_id: &str) -> Value {
     json!({
         "customer_id": customer_id,
         "name": "Acme SAS",
@@ -30,7 +30,7 @@ pub fn cloud_customer(customer_id: &str) -> Value {
 }
 
 /// A create that goes to Archera, for a customer of this id.
-pub fn commitments_customer(customer_id: &str) -> Value {
+pub(crate) fn commitments_customer(customer_id: &str) -> Value {
     json!({
         "customer_id": customer_id,
         "name": "Acme SAS",

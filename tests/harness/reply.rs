@@ -5,15 +5,15 @@ use serde_json::Value;
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// The status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The headers.
-    pub headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// The body.
-    pub text: String,
+    pub(crate) text: String,
     /// The body as JSON; null where it is none.
-    pub json: Value,
+    pub(crate) json: Value,
 }
 
 impl Reply {
@@ -26,20 +26,20 @@ impl Reply {
     }
 
     /// A header's value; empty where there is none.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("a header is text"))
     }
 
     /// The body, of an answer that must have this status.
     #[track_caller]
-    pub fn expect(self, status: u16) -> Value {
+    pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         self.json
     }
 
     /// The problem document, of an answer that must be one with this status and code.
     #[track_caller]
-    pub fn problem(self, status: u16, code: &str) -> Value {
+    pub(crate) fn problem(self, status: u16, code: &str) -> Value {
         assert_eq!(
             (self.status, &self.json["code"]),
             (status, &Value::from(code)),
@@ -53,7 +53,7 @@ impl Reply {
     }
 
     /// The pointers of a problem's faults, in order.
-    pub fn pointers(problem: &Value) -> Vec<&str> {
+    pub(crate) fn pointers(problem: &Value) -> Vec<&str> {
         let faults = problem["errors"].as_array().expect("the faults are listed");
         faults.iter().map(|fault| fault["pointer"].as_str().expect("a pointer")).collect()
     }

@@ -4,25 +4,25 @@ use partner_gateway::config::{Config, Environment, Sources};
 use sandbox::{Sandbox, SandboxConfig};
 
 /// The shared secret that tokens are signed with.
-const TOKEN_SECRET: &str = "a-secret-of-the-tests-of-32-bytes";
+pub(super) const TOKEN_SECRET: &str = "a-secret-of-the-tests-of-32-bytes";
 
 /// What a test may have otherwise than the rest.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// How many gateways share the database.
-    pub gateways: usize,
+    pub(crate) gateways: usize,
     /// For how long an absence at Scaleway proves nothing.
-    pub settle_window: &'static str,
+    pub(crate) settle_window: &'static str,
     /// How long one attempt at a provider may take.
-    pub provider_timeout: &'static str,
+    pub(crate) provider_timeout: &'static str,
     /// Whether the Archera account may list organizations, by configuration and at the sandbox.
-    pub archera_lists: bool,
+    pub(crate) archera_lists: bool,
     /// Further variables such as `GATEWAY_LIMITS__BURST`.
-    pub variables: Vec<(&'static str, &'static str)>,
+    pub(crate) variables: Vec<(&'static str, &'static str)>,
     /// The routing rules, in TOML.
-    pub routes: &'static str,
+    pub(crate) routes: &'static str,
     /// How the sandbox is run.
-    pub sandbox: SandboxConfig,
+    pub(crate) sandbox: SandboxConfig,
 }
 
 impl Default for Settings {
@@ -52,7 +52,7 @@ provider = "scaleway"
 impl Settings {
     /// As usual, with a variable set besides.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: &'static str) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.variables.push((name, value));
         self
     }

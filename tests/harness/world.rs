@@ -16,28 +16,29 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use test_database::TestDatabase;
 
-use super::{Client, Settings};
+use super::{Client, Settings, settings::TOKEN_SECRET};
 
 /// The tenant of clients that are not said to be another's.
 const TENANT: &str = "crm";
 
 /// A database, both providers, and the gateways between them. To be ended by [`World::finish`].
-pub struct World {
+pub(crate) struct World {
     database: TestDatabase,
     sandbox: Option<Sandbox>,
     gateways: Vec<Gateway>,
     config: Config,
+    settings: Settings,
     finished: bool,
 }
 
 impl World {
     /// A world with one gateway.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Settings::default()).await
     }
 
     /// A world as the settings say.
-    pub async fn with(settings: Settings) -> Self {
+    pub(crate) async fn with(settings: Settings) -> Self {
         let database = TestDatabase::new(embedded_migrations()).await.unwrap();
         let sandbox = Sandbox::start(settings.sandbox()).await.unwrap();
         let config = settings.config(database.url(), &sandbox);
@@ -46,6 +47,7 @@ impl World {
             sandbox: Some(sandbox),
             gateways: Vec::new(),
             config,
+            settings: settings.clone(),
             finished: false,
         };
         for _ in 0..settings.gateways {
@@ -55,7 +57,7 @@ impl World {
     }
 
     /// Starts one more gateway on the same database, and answers its place.
-    pub async fn add_gateway(&mut self) -> usize {
+    pub(crate) async fn add_gateway(&mut self) -> usize {
         let telemetry = telemetry::init(&self.config.telemetry).unwrap();
         let started = Gateway::start(self.config.clone(), telemetry.metrics().clone()).await;
         self.gateways.push(started.unwrap_or_else(|error| panic!("no gateway: {error}")));
@@ -63,44 +65,44 @@ impl World {
     }
 
     /// Ends the last gateway in good order. What it made stays in the database.
-    pub async fn stop_gateway(&mut self) {
+    pub(crate) async fn stop_gateway(&mut self) {
         self.gateways.pop().expect("a gateway runs").shutdown().await;
     }
 
     /// A client of the usual tenant that may do everything but what an admin may.
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         self.client_of(TENANT)
     }
 
     /// A client of this tenant that may do everything but what an admin may.
-    pub fn client_of(&self, tenant: &str) -> Client {
+    pub(crate) fn client_of(&self, tenant: &str) -> Client {
         let scopes = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin);
         self.client_with(tenant, scopes)
     }
 
     /// A client with every scope.
-    pub fn admin(&self) -> Client {
+    pub(crate) fn admin(&self) -> Client {
         self.client_with("operations", Scope::ALL)
     }
 
     /// A client of this tenant with these scopes, at the first gateway.
-    pub fn client_with(&self, tenant: &str, scopes: impl IntoIterator<Item = Scope>) -> Client {
+    pub(crate) fn client_with(&self, tenant: &str, scopes: impl IntoIterator<Item = Scope>) -> Client {
         let token = self.token(tenant, scopes.into_iter().collect());
         Client::new(format!("http://{}", self.gateways[0].addr()), Some(token))
     }
 
     /// The same client at another gateway.
-    pub fn at(&self, gateway: usize, client: &Client) -> Client {
+    pub(crate) fn at(&self, gateway: usize, client: &Client) -> Client {
         client.elsewhere(format!("http://{}", self.gateways[gateway].addr()))
     }
 
     /// A client without a token.
-    pub fn anonymous(&self) -> Client {
+    pub(crate) fn anonymous(&self) -> Client {
         Client::new(format!("http://{}", self.gateways[0].addr()), None)
     }
 
     /// A token that is good for an hour.
-    pub fn token(&self, tenant: &str, scopes: ScopeSet) -> String {
+    pub(crate) fn token(&self, tenant: &str, scopes: ScopeSet) -> String {
         let request = MintRequest {
             subject: format!("{tenant}-service"),
             tenant: Tenant::new(tenant).unwrap(),
@@ -111,30 +113,63 @@ impl World {
     }
 
     /// The handle that moves the providers.
-    pub fn providers(&self) -> Control {
+    pub(crate) fn providers(&self) -> Control {
         self.sandbox.as_ref().expect("the sandbox runs until the end").control()
     }
 
     /// The use cases of the first gateway.
-    pub fn app(&self) -> &Arc<App> {
+    pub(crate) fn app(&self) -> &Arc<App> {
         self.gateways[0].app()
     }
 
     /// The configuration of the gateways.
-    pub fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Gives the gateways that are started from now on other routing rules, in TOML.
+    pub fn reroute(&mut self, routes: &'static str) {
+        let sandbox = self.sandbox.as_ref().expect("the sandbox runs until the end");
+        let settings = Settings { routes, ..self.settings.clone() };
+        self.config = settings.config(self.database.url(), sandbox);
+    }
+
+    /// What no answer may hold: the keys to the providers, and the secret that tokens are signed with.
+    pub fn secrets(&self) -> Vec<String> {
+        let sandbox = self.sandbox.as_ref().expect("the sandbox runs until the end");
+        let keys = [sandbox.scaleway_secret_key(), sandbox.archera_api_key(), TOKEN_SECRET];
+        keys.map(str::to_owned).to_vec()
+    }
+
+    /// Every row of every table, as text.
+    pub async fn dump(&self) -> String {
+        let pool = self.database.pool().await.unwrap();
+        let tables: Vec<String> =
+            sqlx::query_scalar("select tablename::text from pg_tables where schemaname = 'public'")
+                .fetch_all(&pool)
+                .await
+                .unwrap();
+        let mut dump = String::new();
+        for table in tables {
+            let rows = format!("select coalesce(string_agg(t::text, chr(10)), '') from {table} t");
+            let rows: String =
+                sqlx::query_scalar(sqlx::AssertSqlSafe(rows)).fetch_one(&pool).await.unwrap();
+            dump.push_str(&format!("{table}\n{rows}\n"));
+        }
+        pool.close().await;
+        dump
     }
 
     /// Ends the world. Fails where a fault never struck or an operation is left as if it were being
     /// sent.
-    pub async fn finish(self) {
+    pub(crate) async fn finish(self) {
         let unfired = self.providers().unfired_faults();
         assert!(unfired.is_empty(), "faults that never struck: {unfired:?}");
         self.finish_whatever_struck().await;
     }
 
     /// As [`World::finish`], for tests whose faults need not strike.
-    pub async fn finish_whatever_struck(mut self) {
+    pub(crate) async fn finish_whatever_struck(mut self) {
         for gateway in self.gateways.drain(..) {
             gateway.shutdown().await;
         }
