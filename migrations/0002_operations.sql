@@ -147,7 +147,9 @@ create table idempotency_keys (
     organization_id uuid,
     created_at      timestamptz not null default now(),
     constraint idempotency_keys_pkey primary key (tenant, key),
+    -- Checked at the commit: the key is taken before the organization's row is written.
     constraint idempotency_keys_organization_fkey foreign key (organization_id) references organizations (id)
+        deferrable initially deferred
 );
 create index idempotency_keys_created on idempotency_keys (created_at);
 

@@ -68,7 +68,10 @@ async fn what_is_not_there_or_not_well_said_is_not_adopted() {
     let faulty = json!({"customer_id": 7, "provider_org_id": "a b", "surprise": 1});
     let problem = client.post(ADOPT, &faulty).await.problem(422, "validation_failed");
     let found = Reply::pointers(&problem);
-    assert!(["/provider", "/customer_id", "/surprise"].iter().all(|p| found.contains(p)), "{found:?}");
+    assert!(
+        ["/provider", "/customer_id", "/surprise"].iter().all(|p| found.contains(p)),
+        "{found:?}"
+    );
     assert_eq!(client.get("/v1/organizations").await.expect(200)["items"], json!([]));
     client.create(&cloud_customer("cust-1")).await;
     world.finish().await;

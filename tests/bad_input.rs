@@ -72,7 +72,8 @@ async fn routes_are_explained() {
     let world = World::new().await;
     let client = world.client();
     let resolve = |body: Value| client.post("/v1/routes/resolve", &body);
-    let route = resolve(json!({"labels": {"product": "commitments"}, "address": {"country": "FR"}}));
+    let route =
+        resolve(json!({"labels": {"product": "commitments"}, "address": {"country": "FR"}}));
     assert_eq!(
         route.await.expect(200),
         json!({"provider": "archera", "rule": "commitments", "reason": "label `product` is `commitments`"})
@@ -98,7 +99,10 @@ async fn providers_tell_what_they_can_do_and_no_secret() {
     assert_eq!(names, ["archera", "scaleway"]);
     let scaleway = client.get("/v1/providers/scaleway").await.expect(200);
     let can = &scaleway["capabilities"];
-    assert_eq!((&can["get"], &can["lock"], &can["invite"]), (&json!(true), &json!(true), &json!(false)));
+    assert_eq!(
+        (&can["get"], &can["lock"], &can["invite"]),
+        (&json!(true), &json!(true), &json!(false))
+    );
     assert_eq!(can["find_by"], json!(["email", "customer_id"]));
     assert_eq!(
         scaleway["required_fields"],

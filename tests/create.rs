@@ -50,7 +50,8 @@ async fn a_create_at_archera_invites_and_sends_what_archera_holds() {
     body["comment"] = json!("ours alone");
     body["address"] = json!({"line1": "1 Main St", "city": "Austin", "state": "TX",
                              "postal_code": "73301", "country": "US"});
-    body["marketplace_offers"] = json!({"aws": "https://aws.test/offer", "gcp": "https://gcp.test/o"});
+    body["marketplace_offers"] =
+        json!({"aws": "https://aws.test/offer", "gcp": "https://gcp.test/o"});
     body["members"] = json!([{"email": "a@acme.test", "role": "admin"}, {"email": "b@acme.test"}]);
     body["provider_options"] = json!({"labra_subscription_id": "labra-1"});
     let org = world.client().create(&body).await;

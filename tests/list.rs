@@ -95,8 +95,7 @@ async fn a_faulty_query_names_every_fault() {
     let problem = reply.problem(422, "validation_failed");
     let mut found = crate::harness::Reply::pointers(&problem);
     found.sort_unstable();
-    let expected =
-        ["/cursor", "/custmer_id", "/label", "/limit", "/q", "/status", "/usable"];
+    let expected = ["/cursor", "/custmer_id", "/label", "/limit", "/q", "/status", "/usable"];
     assert_eq!(found, expected);
     for query in ["organization_id=7", "state=lost", "kind=delete", "limit=201", "cursor=AAAA"] {
         let reply = client.get(&format!("/v1/operations?{query}")).await;

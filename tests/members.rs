@@ -51,7 +51,8 @@ async fn a_faulty_invitation_names_every_fault() {
     let client = world.client();
     let org = client.create(&commitments_customer("cust-1")).await;
     let invite = |body: Value| client.post(&at(&org, "members"), &body);
-    let body = json!({"members": [{"email": "x"}, {"role": "king", "email": "a@acme.test"}], "x": 1});
+    let body =
+        json!({"members": [{"email": "x"}, {"role": "king", "email": "a@acme.test"}], "x": 1});
     let problem = invite(body).await.problem(422, "validation_failed");
     let found = Reply::pointers(&problem);
     assert_eq!(found, ["/members/0/email", "/members/1/role", "/x"]);

@@ -44,7 +44,8 @@ async fn what_the_provider_holds_is_changed_there_and_the_rest_here() {
     client.create(&old).await;
     let mut taken = cloud_customer("cust-9");
     taken["owner"]["email"] = json!("other@acme.test");
-    let problem = client.post("/v1/organizations", &taken).await.problem(409, "customer_already_mapped");
+    let problem =
+        client.post("/v1/organizations", &taken).await.problem(409, "customer_already_mapped");
     assert_eq!(problem["organization_id"], org["id"]);
     world.finish().await;
 }
@@ -55,15 +56,15 @@ async fn what_archera_does_not_hold_changes_here_and_what_it_holds_cannot_change
     let client = world.client();
     let org = client.create(&commitments_customer("cust-1")).await;
     world.providers().clear_requests();
-    let patch = json!({"comment": "hello", "customer_id": "cust-2", "owner": {"email": "o@acme.test"}});
+    let patch =
+        json!({"comment": "hello", "customer_id": "cust-2", "owner": {"email": "o@acme.test"}});
     let reply = client.call(reqwest::Method::PATCH, &path(&org)).text(&patch.to_string());
     let changed = reply.header("Content-Type", "application/merge-patch+json").await.expect(200);
     assert_eq!((&changed["comment"], &changed["customer_id"]), (&json!("hello"), &json!("cust-2")));
     assert_eq!(changed["held_locally"], json!(["owner", "comment"]));
 
     let patch = json!({"name": "New", "domain": null, "comment": "again"});
-    let problem =
-        client.patch(&path(&org), &patch).await.problem(422, "unsupported_by_provider");
+    let problem = client.patch(&path(&org), &patch).await.problem(422, "unsupported_by_provider");
     assert_eq!(Reply::pointers(&problem), ["/name", "/domain"]);
     assert_eq!(client.get(&path(&org)).await.expect(200), changed, "nothing changed");
     assert!(world.providers().requests().is_empty(), "nothing was sent");
@@ -128,7 +129,8 @@ async fn a_refused_change_is_told_and_nothing_is_changed_here() {
     // The customer id that was wanted is free again.
     let patch = json!({"customer_id": "cust-3"});
     client.patch(&path(&first), &patch).await.expect(200);
-    let problem = client.patch(&path(&second), &patch).await.problem(409, "customer_already_mapped");
+    let problem =
+        client.patch(&path(&second), &patch).await.problem(409, "customer_already_mapped");
     assert_eq!(problem["organization_id"], first["id"]);
     world.finish().await;
 }

@@ -75,7 +75,10 @@ async fn the_providers_own_document_is_there_for_the_asking() {
         assert!(org.get("provider_data").is_none());
         let with = client.get(&format!("{}?include=provider_data", path(&org))).await.expect(200);
         assert_eq!(with["provider_data"]["id"], org["provider_org_id"]);
-        client.get(&format!("{}?include=secrets", path(&org))).await.problem(422, "validation_failed");
+        client
+            .get(&format!("{}?include=secrets", path(&org)))
+            .await
+            .problem(422, "validation_failed");
     }
     world.finish().await;
 }

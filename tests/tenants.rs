@@ -41,7 +41,8 @@ async fn every_route_wants_a_token_with_its_scope_and_an_admin_passes_everywhere
         assert!(anonymous.header("www-authenticate").starts_with("Bearer"), "{path}");
         anonymous.problem(401, "unauthenticated");
         let others = Scope::ALL.into_iter().filter(|s| s.name() != scope && *s != Scope::Admin);
-        let without = world.client_with("crm", others).call(method.clone(), &path).json(&json!({})).await;
+        let without =
+            world.client_with("crm", others).call(method.clone(), &path).json(&json!({})).await;
         without.problem(403, "forbidden");
         let needed = Scope::ALL.into_iter().filter(|s| s.name() == scope);
         for client in [world.client_with("crm", needed), world.client_with("crm", [Scope::Admin])] {
@@ -60,7 +61,8 @@ async fn another_tenants_row_is_not_there() {
     for body in [cloud_customer("cust-1"), commitments_customer("cust-1")] {
         let org = owner.create(&body).await;
         let id = org["id"].as_str().unwrap();
-        let operation = owner.get(&format!("/v1/operations?organization_id={id}")).await.expect(200);
+        let operation =
+            owner.get(&format!("/v1/operations?organization_id={id}")).await.expect(200);
         let operation = operation["items"][0]["id"].as_str().unwrap().to_owned();
         let seat = json!({"username": "admin", "email": "a@acme.test", "password": "p"});
         let members = json!({"members": [{"email": "a@acme.test"}]});

@@ -217,7 +217,7 @@ fn new_row(
     fingerprint: Vec<u8>,
 ) -> Organization {
     let new = input.new;
-    let now = chrono::Utc::now();
+    let now = crate::operations::now();
     Organization {
         id: Uuid::now_v7(),
         tenant: context.tenant.clone(),

@@ -79,7 +79,7 @@ impl App {
             // What changed since the reading began is newer than what was read.
             if org.version == seen_at {
                 let is_open = org.certainty == Certainty::Unknown;
-                observe(org, &child, true, chrono::Utc::now());
+                observe(org, &child, true, crate::operations::now());
                 if is_open {
                     org.certainty = Certainty::Unknown;
                 }
@@ -180,7 +180,7 @@ async fn adopted_row(
     account: &Account,
     id: ProviderOrgId,
 ) -> AppResult<Organization> {
-    let now = chrono::Utc::now();
+    let now = crate::operations::now();
     let mut org = Organization {
         id: Uuid::now_v7(),
         tenant: context.tenant.clone(),

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::Utc;
 use partner_core::{AdminSeat, Effect, Error, Reply};
 use serde_json::json;
 use tracing::{info, warn};
@@ -147,7 +146,7 @@ impl Engine {
         account: &Account,
         error: &Error,
     ) -> StoreResult<()> {
-        let now = Utc::now();
+        let now = super::now();
         let evidence = failure_evidence(operation, error);
         info!(kind = error.kind().as_str(), effect = error.effect().as_str(), "an attempt failed");
         match after_failure(&self.situation(operation, account), error, now) {
@@ -223,7 +222,7 @@ impl Engine {
             can_get: account.is_readable(),
             settle_until: settle_until(operation, account),
             settle_window: account.settle_window,
-            organization_is_young: Utc::now() < young_until,
+            organization_is_young: super::now() < young_until,
             created_at: operation.created_at,
             jitter: rand::random::<f64>(),
         }
@@ -232,9 +231,9 @@ impl Engine {
 
 /// Until when an absence proves nothing: the window counts from the end of the lease, since the request
 /// may leave until then.
-fn settle_until(operation: &Operation, account: &Account) -> chrono::DateTime<Utc> {
+fn settle_until(operation: &Operation, account: &Account) -> chrono::DateTime<chrono::Utc> {
     let from = operation.settle_until.filter(|_| operation.state != OperationState::Sending);
-    from.unwrap_or_else(|| operation.lease_until.unwrap_or_else(Utc::now) + account.settle_window)
+    from.unwrap_or_else(|| operation.lease_until.unwrap_or_else(super::now) + account.settle_window)
 }
 
 fn failure_evidence(operation: &Operation, error: &Error) -> Evidence {
@@ -274,7 +273,7 @@ pub(super) fn change_of<'a>(
     account: &Account,
     done: &'a Done,
 ) -> impl Fn(&mut Organization) + Send + Sync + 'a {
-    let (readable, now) = (account.is_readable(), Utc::now());
+    let (readable, now) = (account.is_readable(), super::now());
     move |org| {
         if operation.kind == OperationKind::Update
             && let Ok(request) = read::<UpdateRequest>(operation)

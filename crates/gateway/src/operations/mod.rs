@@ -25,3 +25,9 @@ pub use request::{
     CreateRequest, InviteRequest, LocalEdit, LockRequest, SeatRequest, UpdateRequest,
 };
 pub use resolution::{CannotResolve, Resolution, Resolver};
+
+/// The time, as exact as the database keeps it: what is answered now must equal what is read later.
+#[must_use]
+pub fn now() -> chrono::DateTime<chrono::Utc> {
+    chrono::SubsecRound::trunc_subsecs(chrono::Utc::now(), 6)
+}

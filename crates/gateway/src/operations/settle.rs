@@ -1,6 +1,5 @@
 //! Settling what is open: by evidence that came late, or by looking at the provider.
 
-use chrono::Utc;
 use partner_core::{ChildOrg, ProviderOrgId};
 use serde_json::json;
 use std::time::Duration;
@@ -48,7 +47,7 @@ impl Engine {
             return self.close_proven(operation, account, &id, sight.child, &evidence).await;
         }
         let situation = self.situation(operation, account);
-        let look = after_reading(&situation, sight.reading, operation.absent_read_at, Utc::now());
+        let look = after_reading(&situation, sight.reading, operation.absent_read_at, super::now());
         counters::readback(name, reading_word(sight.reading));
         info!(reading = reading_word(sight.reading), next = ?look, "looked at an open outcome");
         match (look, sight.child) {

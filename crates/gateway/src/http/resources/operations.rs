@@ -211,7 +211,6 @@ pub(crate) struct ResolveIn {
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = ResolveOutcome)]
 #[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
 pub(crate) enum OutcomeIn {
     Applied,
     NotApplied,

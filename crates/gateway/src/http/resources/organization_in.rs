@@ -106,7 +106,6 @@ pub(crate) struct MemberIn {
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = Role)]
 #[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
 pub(crate) enum RoleIn {
     User,
     Admin,
