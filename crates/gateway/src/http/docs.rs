@@ -29,7 +29,7 @@ static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     // Relative, so that the page works behind a proxy that adds a path. No validator: it would send
     // the document's address to somebody else.
     let config = Config::new(["../openapi.json"]).validator_url("none").display_operation_id(true);
-    Arc::new(config.doc_expansion("none").filter(true).try_it_out_enabled(true))
+    Arc::new(config.use_base_layout().doc_expansion("none").filter(true).try_it_out_enabled(true))
 });
 
 /// `/openapi.json` and `/docs`.

@@ -128,3 +128,6 @@ fn log(route: &str, status: u16, took: Duration) {
         tracing::info!(status, duration_ms, "answered");
     }
 }
+
+#[cfg(test)]
+mod tests;
