@@ -2,7 +2,11 @@
 
 use std::{io, pin::pin, time::Duration};
 
-use axum::{Router, body::Body, http::Request};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, Request, Response, header},
+};
 use futures::FutureExt;
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
@@ -28,9 +32,14 @@ const LARGEST_HEAD: usize = 32 * 1024;
 /// How long to wait where the process has no descriptors left: some must be closed first.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(200);
 
-/// Serves until `shutdown`, and then goes down: `/readyz` says so, no more connections are taken, and
-/// the requests that have begun are finished, for `drain_timeout` at most; what is then left is cut off.
-/// The internal listener goes last, so that probes and metrics can be read meanwhile.
+/// For how long a drain leaves idle connections open. Closed at once, each could cross with a request
+/// that its caller would then not know the end of; so the next answer says that it is the last.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// Serves until `shutdown`, and then goes down: `/readyz` says so, no more connections are taken, kept
+/// ones are closed after their next answer, and the requests that have begun are finished, for
+/// `drain_timeout` at most; what is then left is cut off. The internal listener goes last, so that probes
+/// and metrics can be read meanwhile.
 ///
 /// # Behavior
 /// Comes back when the last connection is closed. Work that requests have begun and that outlives them
@@ -45,7 +54,23 @@ pub async fn run(
     let public = Site { listener, router: router::public(&state, &config) };
     let internal =
         internal.map(|listener| Site { listener, router: router::internal(&state, &config) });
-    serve(public, internal, &state.draining, config.drain_timeout, shutdown).await;
+    let drain =
+        Drain { linger: LINGER.min(config.drain_timeout / 2), timeout: config.drain_timeout };
+    serve(public, internal, &state.draining, drain, shutdown).await;
+}
+
+/// How long a listener's end may take.
+#[derive(Clone, Copy)]
+struct Drain {
+    /// For how long idle connections stay open.
+    linger: Duration,
+    /// After how long what is left is cut off.
+    timeout: Duration,
+}
+
+impl Drain {
+    /// For requests of which none takes long enough to be worth waiting for.
+    const AT_ONCE: Self = Self { linger: Duration::ZERO, timeout: Duration::ZERO };
 }
 
 /// A listener and what it serves.
@@ -58,14 +83,13 @@ async fn serve(
     public: Site,
     internal: Option<Site>,
     draining: &Draining,
-    drain_timeout: Duration,
+    drain: Drain,
     shutdown: CancellationToken,
 ) {
     let last = CancellationToken::new();
     let serve_internal = async {
         if let Some(site) = internal {
-            // Nothing there takes long: it is not worth waiting for.
-            site.serve(last.clone(), Duration::ZERO).await;
+            site.serve(last.clone(), Drain::AT_ONCE).await;
         }
     };
     let serve_public = async {
@@ -73,19 +97,20 @@ async fn serve(
             shutdown.cancelled().await;
             draining.begin();
         };
-        tokio::join!(begun, public.serve(shutdown.clone(), drain_timeout));
+        tokio::join!(begun, public.serve(shutdown.clone(), drain));
         last.cancel();
     };
     tokio::join!(serve_public, serve_internal);
 }
 
 impl Site {
-    async fn serve(self, stop: CancellationToken, drain_timeout: Duration) {
+    async fn serve(self, stop: CancellationToken, drain: Drain) {
         let connections = Connections {
             tasks: TaskTracker::new(),
             stop: stop.clone(),
             cut_off: CancellationToken::new(),
             router: self.router,
+            drain,
         };
         while let Some(taken) = stop.run_until_cancelled(self.listener.accept()).await {
             connections.take(taken).await;
@@ -95,7 +120,7 @@ impl Site {
             connections.take(taken).await;
         }
         drop(self.listener);
-        connections.drain(drain_timeout).await;
+        connections.drain().await;
     }
 }
 
@@ -104,6 +129,7 @@ struct Connections {
     stop: CancellationToken,
     cut_off: CancellationToken,
     router: Router,
+    drain: Drain,
 }
 
 impl Connections {
@@ -111,7 +137,8 @@ impl Connections {
         match taken {
             Ok((stream, _peer)) => {
                 let cut_off = self.cut_off.clone();
-                let served = serve_connection(stream, self.router.clone(), self.stop.clone());
+                let (router, stop) = (self.router.clone(), self.stop.clone());
+                let served = serve_connection(stream, router, stop, self.drain.linger);
                 self.tasks.spawn(async move { cut_off.run_until_cancelled(served).await });
             }
             Err(error) if is_of_one_connection(&error) => {}
@@ -122,13 +149,13 @@ impl Connections {
         }
     }
 
-    async fn drain(self, drain_timeout: Duration) {
+    async fn drain(self) {
         self.tasks.close();
-        if tokio::time::timeout(drain_timeout, self.tasks.wait()).await.is_ok() {
+        if tokio::time::timeout(self.drain.timeout, self.tasks.wait()).await.is_ok() {
             return;
         }
         let left = self.tasks.len();
-        if !drain_timeout.is_zero() {
+        if !self.drain.timeout.is_zero() {
             tracing::warn!(left, "connections were cut off: their requests took too long");
         }
         self.cut_off.cancel();
@@ -142,24 +169,35 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     [ConnectionAborted, ConnectionRefused, ConnectionReset].contains(&error.kind())
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+async fn serve_connection(
+    stream: TcpStream,
+    router: Router,
+    stop: CancellationToken,
+    linger: Duration,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection waits before it sends");
     }
-    let service = TowerToHyperService::new(
-        router.map_request(|request: Request<Incoming>| request.map(Body::new)),
-    );
+    let stopping = stop.clone();
+    let service =
+        router.map_request(|request: Request<Incoming>| request.map(Body::new)).map_response(
+            move |response| if stopping.is_cancelled() { last(response) } else { response },
+        );
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_header_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = pin!(connection);
+    let to_be_closed = async {
+        stop.cancelled().await;
+        tokio::time::sleep(linger).await;
+    };
     let ended = tokio::select! {
         // First what has come: a request that is here already is answered before the connection closes.
         biased;
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = to_be_closed => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -167,6 +205,12 @@ async fn serve_connection(stream: TcpStream, router: Router, stop: CancellationT
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
+}
+
+/// The last answer of its connection.
+fn last(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 #[cfg(test)]

@@ -26,7 +26,12 @@ async fn site(router: Router) -> (SocketAddr, Site) {
     (listener.local_addr().unwrap(), Site { listener, router })
 }
 
-async fn start(drain_timeout: Duration) -> Running {
+/// A drain that closes idle connections at once, and has this time for the others.
+fn within(timeout: Duration) -> Drain {
+    Drain { linger: Duration::ZERO, timeout }
+}
+
+async fn start(drain: Drain) -> Running {
     let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let waits = {
         let (entered, leave) = (Arc::clone(&entered), Arc::clone(&leave));
@@ -39,12 +44,12 @@ async fn start(drain_timeout: Duration) -> Running {
     let quick = get(async || "quick");
     let (address, public) =
         site(Router::new().route("/waits", get(waits)).route("/quick", quick)).await;
-    let (internal, within) = site(Router::new().route("/quick", get(async || "within"))).await;
+    let (internal, inner) = site(Router::new().route("/quick", get(async || "within"))).await;
     let (draining, shutdown) = (Draining::default(), CancellationToken::new());
     let tasks = TaskTracker::new();
     tasks.spawn({
         let (draining, shutdown) = (draining.clone(), shutdown.clone());
-        async move { serve(public, Some(within), &draining, drain_timeout, shutdown).await }
+        async move { serve(public, Some(inner), &draining, drain, shutdown).await }
     });
     tasks.close();
     Running { address, internal, entered, leave, draining, shutdown, tasks }
@@ -82,7 +87,7 @@ async fn answer(stream: &mut TcpStream, body: &str) -> String {
 
 #[tokio::test]
 async fn a_connection_serves_many_requests() {
-    let server = start(Duration::from_secs(20)).await;
+    let server = start(within(Duration::from_secs(20))).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     for _ in 0..3 {
         stream.write_all(ask("/quick").as_bytes()).await.unwrap();
@@ -92,7 +97,7 @@ async fn a_connection_serves_many_requests() {
 
 #[tokio::test]
 async fn a_drain_finishes_what_has_begun_and_then_takes_nothing_more() {
-    let server = start(Duration::from_secs(20)).await;
+    let server = start(within(Duration::from_secs(20))).await;
     let mut kept = open(server.address, &ask("/quick")).await;
     answer(&mut kept, "quick").await;
     let waiting = open(server.address, &ask("/waits")).await;
@@ -101,8 +106,8 @@ async fn a_drain_finishes_what_has_begun_and_then_takes_nothing_more() {
     server.shutdown.cancel();
     assert_eq!(rest(kept).await, "", "an idle connection is closed");
     assert!(server.draining.has_begun());
-    let mut within = open(server.internal, &ask("/quick")).await;
-    assert!(answer(&mut within, "within").await.contains("200 OK"), "probes are answered still");
+    let mut probe = open(server.internal, &ask("/quick")).await;
+    assert!(answer(&mut probe, "within").await.contains("200 OK"), "probes are answered still");
 
     server.leave.notify_one();
     let answered = rest(waiting).await;
@@ -116,8 +121,21 @@ async fn a_drain_finishes_what_has_begun_and_then_takes_nothing_more() {
 }
 
 #[tokio::test]
+async fn a_kept_connection_is_told_that_it_closes_before_it_does() {
+    let hour = Duration::from_secs(3600);
+    let server = start(Drain { linger: hour, timeout: hour * 2 }).await;
+    let mut kept = open(server.address, &ask("/quick")).await;
+    answer(&mut kept, "quick").await;
+    server.shutdown.cancel();
+    kept.write_all(ask("/quick").as_bytes()).await.unwrap();
+    let answered = rest(kept).await.to_lowercase();
+    assert!(answered.contains("connection: close") && answered.ends_with("quick"), "{answered}");
+    server.tasks.wait().await;
+}
+
+#[tokio::test]
 async fn a_request_that_came_before_the_drain_is_answered() {
-    let server = start(Duration::from_secs(20)).await;
+    let server = start(within(Duration::from_secs(20))).await;
     let stream = open(server.address, &ask("/quick")).await;
     server.shutdown.cancel();
     assert!(rest(stream).await.ends_with("quick"));
@@ -126,7 +144,7 @@ async fn a_request_that_came_before_the_drain_is_answered() {
 
 #[tokio::test]
 async fn a_drain_ends_at_its_time_and_cuts_off_the_rest() {
-    let server = start(Duration::from_millis(50)).await;
+    let server = start(within(Duration::from_millis(50))).await;
     let waiting = open(server.address, &ask("/waits")).await;
     server.entered.notified().await;
     server.shutdown.cancel();
@@ -136,7 +154,7 @@ async fn a_drain_ends_at_its_time_and_cuts_off_the_rest() {
 
 #[tokio::test]
 async fn a_caller_that_hangs_up_does_not_hold_up_the_drain() {
-    let server = start(Duration::from_secs(3600)).await;
+    let server = start(within(Duration::from_secs(3600))).await;
     let waiting = open(server.address, &ask("/waits")).await;
     server.entered.notified().await;
     drop(waiting);
@@ -146,7 +164,7 @@ async fn a_caller_that_hangs_up_does_not_hold_up_the_drain() {
 
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
-    let server = start(Duration::from_secs(20)).await;
+    let server = start(within(Duration::from_secs(20))).await;
     let large = format!("x-large: {}\r\n\r\n", "x".repeat(LARGEST_HEAD));
     let request = ask("/quick").replace("\r\n\r\n", &format!("\r\n{large}"));
     let stream = open(server.address, &request).await;
@@ -158,7 +176,7 @@ async fn a_head_that_is_too_large_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_head_that_does_not_come_closes_the_connection() {
-    let server = start(Duration::from_secs(20)).await;
+    let server = start(within(Duration::from_secs(20))).await;
     let stream = open(server.address, "GET /quick HTTP/1.1\r\nhost:").await;
     assert_eq!(rest(stream).await, "");
 }
