@@ -7,9 +7,9 @@ use std::io::IsTerminal;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::{DynFilterFn, FilterExt, LevelFilter, dynamic_filter_fn};
 use tracing_subscriber::fmt;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
@@ -24,12 +24,12 @@ pub(super) fn install(
     traces: &SdkTracerProvider,
 ) -> Result<(), TelemetryError> {
     let asked = EnvFilter::try_new(&config.log_filter)?;
-    let lines = lines(config.log_format).with_filter(asked.and(filter_fn(may_be_logged)));
+    let lines = lines(config.log_format).with_filter(asked.and(each_time(may_be_logged)));
     let spans = tracing_opentelemetry::layer()
         .with_tracer(traces.tracer(SERVICE))
         .with_location(false)
         .with_threads(false)
-        .with_filter(filter_fn(may_be_traced));
+        .with_filter(each_time(may_be_traced));
     let installed = tracing_subscriber::registry().with(lines).with(spans).try_init();
     if let Err(error) = installed {
         tracing::debug!(%error, "the log was set up already");
@@ -46,6 +46,18 @@ where
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
     }
+}
+
+/// A filter that is asked anew for every event, though its answer never changes.
+///
+/// Where every answer is known beforehand, what was last asked stays in force for the thread: after the
+/// log crate's `log_enabled!`, which sqlx asks before each query, the next event would be lost (seen in
+/// tracing-subscriber 0.3, 2026-11).
+pub(super) fn each_time<S>(
+    passes: fn(&Metadata<'_>) -> bool,
+) -> DynFilterFn<S, impl Fn(&Metadata<'_>, &Context<'_, S>) -> bool> {
+    dynamic_filter_fn(move |metadata: &Metadata<'_>, _: &Context<'_, S>| passes(metadata))
+        .with_max_level_hint(LevelFilter::TRACE)
 }
 
 /// Other people's code at TRACE shows what goes over the wire, secrets included: never, whatever

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 
 use ::metrics::{counter, gauge, histogram};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::FilterExt;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::*;
@@ -69,25 +71,49 @@ fn a_trace_is_continued_and_passed_on() {
     });
 }
 
-/// Counts what a filter lets through.
-fn passes(filter: fn(&tracing::Metadata<'_>) -> bool, emit: impl FnOnce()) -> bool {
-    struct Flag(std::sync::Arc<std::sync::atomic::AtomicBool>);
-    impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Flag {
-        fn on_event(
-            &self,
-            _event: &tracing::Event<'_>,
-            _context: tracing_subscriber::layer::Context<'_, S>,
-        ) {
-            self.0.store(true, std::sync::atomic::Ordering::Relaxed);
-        }
+/// Remembers whether an event came through.
+#[derive(Clone, Default)]
+struct Flag(std::sync::Arc<std::sync::atomic::AtomicBool>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Flag {
+    fn on_event(
+        &self,
+        _event: &tracing::Event<'_>,
+        _context: tracing_subscriber::layer::Context<'_, S>,
+    ) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
     }
-    let seen = std::sync::Arc::default();
-    let layer = tracing_subscriber::Layer::with_filter(
-        Flag(std::sync::Arc::clone(&seen)),
-        tracing_subscriber::filter::filter_fn(filter),
-    );
+}
+
+/// Whether a filter lets something through.
+fn passes(filter: fn(&tracing::Metadata<'_>) -> bool, emit: impl FnOnce()) -> bool {
+    let seen = Flag::default();
+    let layer = seen.clone().with_filter(logs::each_time(filter));
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), emit);
-    seen.load(std::sync::atomic::Ordering::Relaxed)
+    seen.0.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+#[test]
+fn a_line_is_not_lost_to_a_question_before_it() {
+    let seen = Flag::default();
+    let asked = tracing_subscriber::EnvFilter::new("info");
+    let lines = seen.clone().with_filter(asked.and(logs::each_time(logs::may_be_logged)));
+    let spans = Flag::default().with_filter(logs::each_time(logs::may_be_traced));
+    let subscriber = tracing_subscriber::registry().with(lines).with(spans);
+    tracing::subscriber::with_default(subscriber, || {
+        // As the log crate's `log_enabled!` asks, and sqlx by it before each query.
+        let asked = tracing::callsite! {
+            name: "query",
+            kind: tracing::metadata::Kind::EVENT,
+            target: "sqlx::query",
+            level: tracing::Level::DEBUG,
+            fields: message
+        };
+        let metadata = tracing::Callsite::metadata(asked);
+        tracing::dispatcher::get_default(|dispatch| drop(dispatch.enabled(metadata)));
+        tracing::info!("ours");
+    });
+    assert!(seen.0.load(std::sync::atomic::Ordering::Relaxed));
 }
 
 #[test]
