@@ -5,7 +5,11 @@ mod settings;
 mod shown;
 mod state;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use clap::{
     Args,
@@ -80,24 +84,28 @@ async fn start(
     Ok(gateway)
 }
 
-/// Starts the sandbox where it was the last time, if its ports are free.
+/// Starts the sandbox where it was the last time, or anywhere if its ports are taken.
 async fn start_sandbox(state: &DevState, faults: FaultProfile) -> Result<Sandbox, CliError> {
-    let ports = state.sandbox_ports();
-    let config = SandboxConfig {
-        scaleway_listen: state::free_or_any(ports.scaleway),
-        archera_listen: state::free_or_any(ports.archera),
+    let mut config = SandboxConfig {
         state_path: Some(state.path("sandbox.jsonl")),
         faults,
         ..SandboxConfig::default()
     };
-    let sandbox = Sandbox::start(config)
-        .await
-        .map_err(|error| CliError::Failed(format!("the sandbox cannot start: {error}")))?;
+    let anywhere = config.clone();
+    let ports = state.sandbox_ports();
+    config.scaleway_listen.set_port(ports.scaleway);
+    config.archera_listen.set_port(ports.archera);
+    let started = match Sandbox::start(config).await {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Sandbox::start(anywhere).await,
+        started => started,
+    };
+    let sandbox =
+        started.map_err(|error| CliError::Failed(format!("the sandbox cannot start: {error}")))?;
     state.keep_sandbox_ports(&sandbox)?;
     Ok(sandbox)
 }
 
 /// The folder of everything that `dev` keeps, apart from what `serve` may keep in `state_dir`.
-fn folder_in(state_dir: &std::path::Path) -> PathBuf {
+fn folder_in(state_dir: &Path) -> PathBuf {
     state_dir.join("dev")
 }

@@ -4,7 +4,6 @@
 use std::{
     fs::{self, OpenOptions, Permissions},
     io::{self, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -95,15 +94,6 @@ impl DevState {
     }
 }
 
-/// This port of the loopback address if it is free, else any.
-pub(super) fn free_or_any(port: u16) -> SocketAddr {
-    let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    match TcpListener::bind(wanted) {
-        Ok(_free) => wanted,
-        Err(_taken) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-    }
-}
-
 /// Makes a folder and those above it. The embedded server does not run as root, so root's must let
 /// others through; what is secret is closed file by file.
 fn make_folder(folder: &Path) -> io::Result<()> {
@@ -142,15 +132,6 @@ mod tests {
         assert_eq!(again.expose_secret(), first.expose_secret());
         let mode = fs::metadata(state.path("token-secret")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn a_port_that_is_taken_gives_way() {
-        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = taken.local_addr().unwrap();
-        assert_eq!(free_or_any(address.port()).port(), 0);
-        drop(taken);
-        assert_eq!(free_or_any(address.port()), address);
     }
 
     #[test]
