@@ -1,9 +1,10 @@
 //! Creating an organization: routed, checked whole, committed, sent, and never twice.
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc};
 
 use partner_core::{Field, NewChildOrg, ProviderName};
 use serde_json::json;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{

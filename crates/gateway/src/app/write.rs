@@ -1,8 +1,9 @@
 //! What all writes share: keys, replays, and waiting for the outcome.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use partner_core::{AdminSeat, Capabilities};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{

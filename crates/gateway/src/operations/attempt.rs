@@ -1,12 +1,11 @@
 //! One attempt: sent once, and written down whatever comes back.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
-use partner_core::{AdminSeat, Effect, Error, Reply};
+use chrono::{DateTime, Utc};
+use partner_core::{AdminSeat, Effect, Error, Kind, Reply};
 use serde_json::json;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
@@ -85,7 +84,7 @@ impl Engine {
             provider_request_id: reply.request_id.clone(),
             detail: json!({ "provider_org_id": provider_org_id }),
         };
-        let change = change_of(operation, account, &reply.value);
+        let change = change_of(operation, account, &reply.value, self.store.now());
         let members: &[_] = match &reply.value {
             Done::Members(members) => members,
             Done::Organization(child) => &child.members,
@@ -146,10 +145,14 @@ impl Engine {
         account: &Account,
         error: &Error,
     ) -> StoreResult<()> {
-        let now = super::now();
+        let now = self.store.now();
         let evidence = failure_evidence(operation, error);
         info!(kind = error.kind().as_str(), effect = error.effect().as_str(), "an attempt failed");
-        match after_failure(&self.situation(operation, account), error, now) {
+        let mut situation = self.situation(operation, account);
+        if error.kind() == Kind::NotFound {
+            situation.organization_is_young = self.is_young(operation, account).await?;
+        }
+        match after_failure(&situation, error, now) {
             Step::Reject => {
                 let failure = Failure::of_call(account.name().as_str(), error);
                 self.reject(operation, account, &failure, Some(&evidence)).await
@@ -178,7 +181,7 @@ impl Engine {
         evidence: &Evidence,
     ) -> StoreResult<()> {
         let next = NextState::Unknown {
-            settle_until: settle_until(operation, account),
+            settle_until: self.settle_until(operation, account),
             look_after: Duration::ZERO,
             absent_since: None,
         };
@@ -213,27 +216,38 @@ impl Engine {
     }
 
     pub(super) fn situation(&self, operation: &Operation, account: &Account) -> Situation {
-        let young_until = operation.created_at + account.settle_window;
         Situation {
             kind: operation.kind,
             sends: operation.sends,
             attempts: operation.attempts,
             recovery: account.create_recovery(),
             can_get: account.is_readable(),
-            settle_until: settle_until(operation, account),
+            settle_until: self.settle_until(operation, account),
             settle_window: account.settle_window,
-            organization_is_young: super::now() < young_until,
+            organization_is_young: false,
             created_at: operation.created_at,
             jitter: rand::random::<f64>(),
         }
     }
-}
 
-/// Until when an absence proves nothing: the window counts from the end of the lease, since the request
-/// may leave until then.
-fn settle_until(operation: &Operation, account: &Account) -> chrono::DateTime<chrono::Utc> {
-    let from = operation.settle_until.filter(|_| operation.state != OperationState::Sending);
-    from.unwrap_or_else(|| operation.lease_until.unwrap_or_else(super::now) + account.settle_window)
+    /// Until when an absence proves nothing: the window counts from the end of the lease, since the
+    /// request may leave until then.
+    fn settle_until(&self, operation: &Operation, account: &Account) -> DateTime<Utc> {
+        let from = operation.settle_until.filter(|_| operation.state != OperationState::Sending);
+        let lease_ends = || operation.lease_until.unwrap_or_else(|| self.store.now());
+        from.unwrap_or_else(|| lease_ends() + account.settle_window)
+    }
+
+    /// The organization was made so lately that the provider may not show it yet.
+    async fn is_young(&self, operation: &Operation, account: &Account) -> StoreResult<bool> {
+        let id = operation.organization_id;
+        let create = self.persist(|| self.store.last_operation(id, OperationKind::Create)).await?;
+        let made_at = match create {
+            Some(create) => create.finished_at,
+            None => Some(self.persist(|| self.store.reread_organization(id)).await?.created_at),
+        };
+        Ok(made_at.is_some_and(|at| self.store.now() < at + account.settle_window))
+    }
 }
 
 fn failure_evidence(operation: &Operation, error: &Error) -> Evidence {
@@ -272,8 +286,9 @@ pub(super) fn change_of<'a>(
     operation: &'a Operation,
     account: &Account,
     done: &'a Done,
+    now: DateTime<Utc>,
 ) -> impl Fn(&mut Organization) + Send + Sync + 'a {
-    let (readable, now) = (account.is_readable(), super::now());
+    let readable = account.is_readable();
     move |org| {
         if operation.kind == OperationKind::Update
             && let Ok(request) = read::<UpdateRequest>(operation)

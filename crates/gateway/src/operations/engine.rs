@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use partner_core::AdminSeat;
@@ -15,14 +15,16 @@ use provider_http::{TraceContext, with_trace_context};
 use tokio::{
     sync::{Notify, broadcast},
     task::JoinHandle,
+    time::Instant,
 };
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, info_span, warn};
 use uuid::Uuid;
 
+use super::journal::Journal;
 use crate::{
     providers::{Account, Registry},
-    store::{CreateBudget, Operation, OperationState, Store, StoreResult, TenantScope},
+    store::{CreateBudget, Operation, OperationState, StoreResult},
 };
 
 /// The pace and the limits of the engine.
@@ -39,7 +41,7 @@ pub struct EngineSettings {
 /// What carries operations to their end. Cheap to clone by its `Arc`.
 #[derive(Debug)]
 pub struct Engine {
-    pub(super) store: Store,
+    pub(super) store: Arc<dyn Journal>,
     pub(super) registry: Registry,
     pub(super) settings: EngineSettings,
     tasks: TaskTracker,
@@ -50,9 +52,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine over a database and the partner accounts.
+    /// An engine over a journal and the partner accounts.
     #[must_use]
-    pub fn new(store: Store, registry: Registry, settings: EngineSettings) -> Arc<Self> {
+    pub fn new(store: Arc<dyn Journal>, registry: Registry, settings: EngineSettings) -> Arc<Self> {
         let (moved, _) = broadcast::channel(1024);
         let (tasks, wake) = (TaskTracker::new(), Notify::new());
         let work_waits = AtomicBool::new(true);
@@ -121,13 +123,12 @@ impl Engine {
         poll: Duration,
         is_over: impl Fn(&Operation) -> bool + Send,
     ) -> StoreResult<Option<Operation>> {
-        let deadline = tokio::time::Instant::now() + limit;
+        let deadline = Instant::now() + limit;
         let mut moved = self.moved.subscribe();
         loop {
-            // Not over the connections that are kept aside for outcomes.
-            let found = self.store.get_operation(&TenantScope::All, id).await?;
+            let found = self.store.watch_operation(id).await?;
             let Some(operation) = found else { return Ok(None) };
-            let now = tokio::time::Instant::now();
+            let now = Instant::now();
             if is_over(&operation) || now >= deadline {
                 return Ok(Some(operation));
             }

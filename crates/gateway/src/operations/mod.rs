@@ -9,6 +9,7 @@ mod attempt;
 mod counters;
 mod engine;
 mod failure;
+mod journal;
 mod observation;
 mod read_back;
 mod recording;
@@ -20,6 +21,7 @@ pub mod transitions;
 
 pub use engine::{Engine, EngineSettings};
 pub use failure::{Failure, FailureCode, FieldProblem, ProviderSaid};
+pub use journal::Journal;
 pub use observation::{next_action, observe};
 pub use request::{
     CreateRequest, InviteRequest, LocalEdit, LockRequest, SeatRequest, UpdateRequest,

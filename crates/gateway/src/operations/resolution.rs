@@ -1,5 +1,6 @@
 //! A person settles what the machine could not.
 
+use chrono::{DateTime, Utc};
 use partner_core::{ChildOrg, Kind, ProviderOrgId};
 use serde_json::json;
 use std::time::Duration;
@@ -98,7 +99,8 @@ impl Engine {
         }
         let account = self.account(operation)?;
         let (next, child) = self.decide(operation, account, resolution).await?;
-        let change = change_by(operation, account, resolution, child.as_ref(), &next);
+        let now = self.store.now();
+        let change = change_by(operation, account, resolution, child.as_ref(), &next, now);
         let evidence = Evidence {
             epoch: operation.epoch,
             kind: EvidenceKind::Resolution,
@@ -202,13 +204,14 @@ fn change_by<'a>(
     resolution: &'a Resolution,
     child: Option<&'a ChildOrg>,
     next: &NextState,
+    now: DateTime<Utc>,
 ) -> Box<dyn Fn(&mut Organization) + Send + Sync + 'a> {
     let readable = account.is_readable();
     match (resolution, next) {
         (Resolution::Applied { provider_org_id }, _) => match child {
             Some(child) => {
                 let child = Done::Organization(Box::new(child.clone()));
-                Box::new(move |org| change_of(operation, account, &child)(org))
+                Box::new(move |org| change_of(operation, account, &child, now)(org))
             }
             None => Box::new(move |org| {
                 settle(org, false);

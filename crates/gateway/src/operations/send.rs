@@ -1,11 +1,12 @@
 //! One call of the port for one operation, and nothing more than that.
 
-use std::{future::Future, pin::pin, task::Poll, time::Instant};
+use std::{future::Future, pin::pin, task::Poll};
 
 use partner_core::{
     AdminSeat, ChildOrg, Effect, Error, Kind, Member, PartnerProvider, ProviderOrgId, Reply, Result,
 };
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::request::{CreateRequest, InviteRequest, UpdateRequest};
 use crate::store::{Operation, OperationKind, Organization};
@@ -37,7 +38,7 @@ pub(super) async fn send(
         return Err(Error::new(Kind::Unavailable, Effect::NotSent, "the lease had run out"));
     }
     let mut call = pin!(call(provider, operation, org, seat));
-    let mut timer = pin!(tokio::time::sleep_until(deadline.into()));
+    let mut timer = pin!(tokio::time::sleep_until(deadline));
     std::future::poll_fn(|context| {
         if timer.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(Error::new(

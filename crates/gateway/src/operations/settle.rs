@@ -47,7 +47,8 @@ impl Engine {
             return self.close_proven(operation, account, &id, sight.child, &evidence).await;
         }
         let situation = self.situation(operation, account);
-        let look = after_reading(&situation, sight.reading, operation.absent_read_at, super::now());
+        let look =
+            after_reading(&situation, sight.reading, operation.absent_read_at, self.store.now());
         counters::readback(name, reading_word(sight.reading));
         info!(reading = reading_word(sight.reading), next = ?look, "looked at an open outcome");
         match (look, sight.child) {
@@ -110,9 +111,28 @@ impl Engine {
         evidence: &Evidence,
     ) -> StoreResult<()> {
         let done = Done::Organization(Box::new(child));
-        let change = change_of(operation, account, &done);
+        let change = change_of(operation, account, &done, self.store.now());
         let event = Some(super::attempt::success_event(operation.kind));
-        self.move_on(operation, NextState::Succeeded, Some(evidence), &change, event).await
+        let closed =
+            self.move_on(operation, NextState::Succeeded, Some(evidence), &change, event).await;
+        self.or_quarantine(operation, evidence, closed).await
+    }
+
+    /// What was found belongs to another mapping: a person must look.
+    async fn or_quarantine(
+        &self,
+        operation: &Operation,
+        evidence: &Evidence,
+        closed: StoreResult<()>,
+    ) -> StoreResult<()> {
+        match closed {
+            Err(error) if error.constraint() == Some("organizations_provider_org_id_key") => {
+                let event = Some("operation.quarantined");
+                let next = NextState::Quarantined;
+                self.move_on(operation, next, Some(evidence), &|_| {}, event).await
+            }
+            closed => closed,
+        }
     }
 
     /// The provider answered the create after all: what it made is known by its id.
@@ -129,7 +149,9 @@ impl Engine {
         }
         let change = |org: &mut Organization| assert_created(org, id);
         let event = Some("organization.created");
-        self.move_on(operation, NextState::Succeeded, Some(evidence), &change, event).await
+        let closed =
+            self.move_on(operation, NextState::Succeeded, Some(evidence), &change, event).await;
+        self.or_quarantine(operation, evidence, closed).await
     }
 
     /// A refused create may have been refused because our own is there: one reading decides.

@@ -76,7 +76,7 @@ pub fn after_failure(situation: &Situation, error: &Error, now: DateTime<Utc>) -
             after_rate_limit(situation, error)
         }
         Effect::NotSent => after_no_connection(situation, now),
-        Effect::NotApplied => after_refusal(situation, error.kind(), now),
+        Effect::NotApplied => after_refusal(situation, error.kind()),
     }
 }
 
@@ -98,7 +98,7 @@ fn after_no_connection(situation: &Situation, now: DateTime<Utc>) -> Step {
     Step::SendAgain { after: pause(situation), shut_gate: false }
 }
 
-fn after_refusal(situation: &Situation, kind: Kind, now: DateTime<Utc>) -> Step {
+fn after_refusal(situation: &Situation, kind: Kind) -> Step {
     if situation.kind == OperationKind::Create {
         return match kind {
             // The e-mail may be taken by our own first send.
@@ -120,7 +120,7 @@ fn after_refusal(situation: &Situation, kind: Kind, now: DateTime<Utc>) -> Step 
         };
     }
     let may_appear = kind == Kind::NotFound && situation.organization_is_young;
-    if may_appear && situation.kind != OperationKind::AdminRole && now < situation.settle_until {
+    if may_appear && situation.kind != OperationKind::AdminRole {
         return Step::SendAgain { after: pause(situation), shut_gate: false };
     }
     Step::Reject
@@ -311,7 +311,6 @@ mod tests {
         let lock = Situation { kind: OperationKind::Lock, ..create() };
         let missing = error(Kind::NotFound, Effect::NotApplied);
         assert!(matches!(after_failure(&lock, &missing, at(1)), Step::SendAgain { .. }));
-        assert_eq!(after_failure(&lock, &missing, at(181)), Step::Reject);
         let old = Situation { organization_is_young: false, ..lock };
         assert_eq!(after_failure(&old, &missing, at(1)), Step::Reject);
     }

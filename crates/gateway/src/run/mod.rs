@@ -241,7 +241,7 @@ async fn app(store: &Store, registry: Registry, config: &Config) -> Result<Arc<A
         creates_at_risk: CREATES_AT_RISK,
         risk_window: config.operations.create_risk_window,
     };
-    let engine = Engine::new(store.clone(), registry, settings);
+    let engine = Engine::new(Arc::new(store.clone()), registry, settings);
     let router = Router::new(config.routes.clone());
     let poll_every = config.operations.poll_every;
     Ok(App::new(store.clone(), engine, router, Fingerprints::new(&key), poll_every))
