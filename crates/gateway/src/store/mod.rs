@@ -7,9 +7,11 @@
 mod adoption;
 mod claims;
 mod connect;
+mod counts;
 mod error;
 mod events;
 mod gates;
+mod history;
 mod idempotency;
 mod intents;
 mod members;
@@ -22,9 +24,11 @@ mod rows;
 
 pub use claims::{Claimed, Due};
 pub use connect::{DatabaseSettings, NoticeListener, PoolUse, Store, embedded_migrations};
+pub use counts::OrganizationName;
 pub use error::{StoreError, StoreResult};
 pub use events::EventContext;
 pub use gates::CreateBudget;
+pub use history::{Attempt, PastEvent, Seen};
 pub use idempotency::{IdempotencyRecord, KeyClaim};
 pub use intents::{
     BeginCreate, BeginOptions, BeginUpdate, NewOperation, NewOrganization, Plan, Refused,

@@ -22,6 +22,8 @@ pub struct OperationFilter {
     pub organization_id: Option<Uuid>,
     /// The partner account.
     pub provider: Option<String>,
+    /// Newest first; otherwise oldest first.
+    pub newest_first: bool,
 }
 
 impl Store {
@@ -47,7 +49,7 @@ impl Store {
         .transpose()
     }
 
-    /// One page of the tenant's operations, oldest first.
+    /// One page of the tenant's operations, in the order that the filter says.
     ///
     /// # Errors
     /// When the database fails.
@@ -66,11 +68,13 @@ impl Store {
         };
         let mut query = QueryBuilder::new("select * from operations where true");
         push_filter(&mut query, scope, filter);
+        let (comparison, direction) = if filter.newest_first { ("<", "desc") } else { (">", "asc") };
         if let Some(after) = &page.after {
-            query.push(" and (created_at, id) > (");
+            query.push(format_args!(" and (created_at, id) {comparison} ("));
             query.push_bind(after.at).push(", ").push_bind(after.id).push(")");
         }
-        query.push(" order by created_at, id limit ").push_bind(page.limit.saturating_add(1));
+        query.push(format_args!(" order by created_at {direction}, id {direction} limit "));
+        query.push_bind(page.limit.saturating_add(1));
         let rows: Vec<OperationRow> =
             query.build_query_as().fetch_all(&self.pool).await.map_err(store_error)?;
         let items = rows.into_iter().map(Operation::try_from).collect::<StoreResult<Vec<_>>>()?;

@@ -150,6 +150,7 @@ pub(crate) async fn list(
         kind: query.word("kind", &kinds),
         organization_id: query.uuid("organization_id"),
         provider: query.text("provider"),
+        newest_first: false,
     };
     let page = query.page(ListKind::Operations);
     query.finish()?;
@@ -241,7 +242,13 @@ pub(crate) async fn resolve(
     Ok(mark_replay(Json(OperationOut::new(view)).into_response(), replayed))
 }
 
-fn read_resolution(body: &serde_json::Value) -> Result<(Resolution, String), Problem> {
+/// Reads what a person found out, and why.
+///
+/// # Errors
+/// 422 with every fault at once.
+pub(crate) fn read_resolution(
+    body: &serde_json::Value,
+) -> Result<(Resolution, String), Problem> {
     let faults = Faults::default();
     let read = Object::of_body(body, &faults).and_then(|mut body| {
         let outcome = body.needed_text("outcome", 32);
