@@ -101,7 +101,11 @@ impl App {
         Ok((self.view_operation(resolved).await?, false))
     }
 
-    async fn find_operation(&self, scope: &TenantScope, id: Uuid) -> AppResult<Operation> {
+    pub(super) async fn find_operation(
+        &self,
+        scope: &TenantScope,
+        id: Uuid,
+    ) -> AppResult<Operation> {
         self.store.get_operation(scope, id).await?.ok_or(AppError::NotFound("operation"))
     }
 
