@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    http::{Method, StatusCode, Uri},
+    http::{Method, StatusCode},
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
@@ -60,8 +60,8 @@ pub(crate) fn wrap(exempt: Router, bounded: Router, config: &ServerConfig) -> Ro
     )
 }
 
-async fn no_such_route(uri: Uri) -> Problem {
-    Problem::no_such_route(format!("there is no {}", uri.path()))
+async fn no_such_route() -> Problem {
+    Problem::no_such_route("no endpoint has this path")
 }
 
 /// The router adds `Allow` to both answers.

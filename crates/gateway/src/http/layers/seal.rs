@@ -14,6 +14,8 @@ use axum::{
 use super::Problem;
 use crate::http::{notes::RequestNotes, problem::PROBLEM_JSON, request_id::RequestId};
 
+/// The longest path that a problem repeats.
+const LONGEST_INSTANCE: usize = 1024;
 /// The longest text of the framework's own that is taken over as a problem's detail.
 const LONGEST_DETAIL: usize = 1024;
 
@@ -29,7 +31,8 @@ const DEFAULTS: [(HeaderName, HeaderValue); 3] = [
 
 /// Seals the answer.
 pub(super) async fn seal(request: Request, next: Next) -> Response {
-    let instance = request.uri().path().to_owned();
+    let path = request.uri().path();
+    let instance = (path.len() <= LONGEST_INSTANCE).then(|| path.to_owned());
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
     let notes = request.extensions().get::<RequestNotes>().cloned();
     let mut response = next.run(request).await;
@@ -52,14 +55,14 @@ pub(super) fn panicked(_payload: Box<dyn Any + Send>) -> Response {
     Problem::internal("the log of the gateway has more under the request's id").into_response()
 }
 
-async fn as_problem(response: Response, instance: String, id: Option<String>) -> Response {
+async fn as_problem(response: Response, instance: Option<String>, id: Option<String>) -> Response {
     let (mut parts, body) = response.into_parts();
     let problem = match parts.extensions.remove::<Problem>() {
         Some(problem) => problem,
         None if is_document(&parts.headers) => return Response::from_parts(parts, body),
         None => foreign(&parts, body).await,
     };
-    let problem = Problem { instance: Some(instance), request_id: id, ..problem };
+    let problem = Problem { instance, request_id: id, ..problem };
     let mut sealed = problem.into_response();
     // What came with the refusal, such as Allow, stays; what described the old body goes.
     let mut headers = parts.headers;
