@@ -128,8 +128,7 @@ async fn a_create_that_lands_late_is_found_and_not_repeated() {
 
 /// A create at Archera whose answer is lost; with `is_done`, after the work.
 async fn quarantined(world: &World, client: &Client, is_done: bool) -> Value {
-    let fault =
-        if is_done { Fault::after(Answer::Reset) } else { Fault::before(Answer::Reset) };
+    let fault = if is_done { Fault::after(Answer::Reset) } else { Fault::before(Answer::Reset) };
     world.providers().inject(FaultRule::next(Operation::RegisterOrg, fault)).unwrap();
     let operation = client.post(CREATES, &commitments_customer("c-1")).wait(30).await.expect(202);
     assert_eq!(operation["state"], "quarantined", "{operation}");

@@ -19,3 +19,4 @@ mod members;
 mod patch;
 mod read;
 mod tenants;
+mod workers;

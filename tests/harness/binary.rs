@@ -1,17 +1,14 @@
 //! The real program, run as an operator runs it.
 
-use std::{
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::{process::Stdio, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
-    process::{Child, ChildStdout, Command},
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStderr, ChildStdout, Command},
 };
 
 /// No command takes nearly as long: one that does hangs.
@@ -53,17 +50,16 @@ impl Binary {
         self
     }
 
-    /// With an argument that is a path or holds blanks.
-    pub(crate) fn arg(mut self, word: &std::path::Path) -> Self {
-        self.command.arg(word);
+    /// With an argument that is a path.
+    pub(crate) fn arg(mut self, path: &std::path::Path) -> Self {
+        self.command.arg(path);
         self
     }
 
     /// Runs it to its end.
     pub(crate) async fn run(mut self) -> Ended {
         self.command.stdin(Stdio::null());
-        let output = tokio::time::timeout(PATIENCE, self.command.output()).await;
-        let output = output.expect("the command ends").expect("the command runs");
+        let output = in_time(self.command.output()).await.expect("the command runs");
         let text = |bytes| String::from_utf8(bytes).expect("the output is text");
         Ended {
             code: output.status.code(),
@@ -77,7 +73,12 @@ impl Binary {
         self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.command.spawn().expect("the command runs");
         let stdout = child.stdout.take().expect("its output is ours");
-        Running { child, lines: BufReader::new(stdout).lines() }
+        let stderr = child.stderr.take().expect("its errors are ours");
+        Running {
+            child,
+            output: BufReader::new(stdout).lines(),
+            errors: BufReader::new(stderr).lines(),
+        }
     }
 }
 
@@ -85,14 +86,19 @@ impl Binary {
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    output: Lines<BufReader<ChildStdout>>,
+    errors: Lines<BufReader<ChildStderr>>,
 }
 
 impl Running {
     /// The next line that it prints; `None` at the end of its output.
     pub(crate) async fn line(&mut self) -> Option<String> {
-        let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
-        line.expect("it prints a line or ends").expect("its output can be read")
+        in_time(self.output.next_line()).await.expect("its output can be read")
+    }
+
+    /// The next line that it tells on standard error; `None` at its end.
+    pub(crate) async fn told(&mut self) -> Option<String> {
+        in_time(self.errors.next_line()).await.expect("its errors can be read")
     }
 
     /// Sends it a signal.
@@ -101,15 +107,17 @@ impl Running {
         kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal).unwrap();
     }
 
-    /// Waits for its end; answers the status and what it told on standard error.
-    pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
-        let mut told = String::new();
-        let mut stderr = self.child.stderr.take().expect("its errors are ours");
-        let ending = async {
-            stderr.read_to_string(&mut told).await.expect("its errors can be read");
-            self.child.wait().await.expect("it can be waited for")
-        };
-        let status = tokio::time::timeout(PATIENCE, ending).await.expect("it ends");
-        (status, told)
+    /// Waits for its end; answers its exit code and what else it told on standard error.
+    pub(crate) async fn ended(mut self) -> (Option<i32>, Vec<String>) {
+        let mut told = Vec::new();
+        while let Some(line) = self.told().await {
+            told.push(line);
+        }
+        let status = in_time(self.child.wait()).await.expect("it can be waited for");
+        (status.code(), told)
     }
+}
+
+async fn in_time<T>(awaited: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, awaited).await.expect("the command does not hang")
 }

@@ -36,7 +36,7 @@ impl Call {
     }
 
     /// With a body as it is, said to be a form.
-    pub fn form(self, body: &str) -> Self {
+    pub(crate) fn form(self, body: &str) -> Self {
         let form = "application/x-www-form-urlencoded";
         let request = self.request.header(header::CONTENT_TYPE, form);
         Self { request: request.body(body.to_owned()) }

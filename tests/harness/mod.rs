@@ -6,12 +6,14 @@ mod call;
 mod client;
 mod reply;
 mod settings;
+mod state_dir;
 mod world;
 
-pub(crate) use binary::{Binary, Ended, Running};
+pub(crate) use binary::{Binary, Running};
 pub(crate) use client::Client;
 pub(crate) use reply::Reply;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{ISSUER, Settings, TOKEN_SECRET};
+pub(crate) use state_dir::state_dir;
 pub(crate) use world::World;
 
 use serde_json::{Value, json};

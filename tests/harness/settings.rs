@@ -3,8 +3,10 @@
 use partner_gateway::config::{Config, Environment, Sources};
 use sandbox::{Sandbox, SandboxConfig};
 
+/// Whose tokens the gateways believe.
+pub(crate) const ISSUER: &str = "https://id.acme.test";
 /// The shared secret that tokens are signed with.
-pub(super) const TOKEN_SECRET: &str = "a-secret-of-the-tests-of-32-bytes";
+pub(crate) const TOKEN_SECRET: &str = "a-secret-of-the-tests-of-32-bytes";
 
 /// What a test may have otherwise than the rest.
 #[derive(Debug, Clone)]
@@ -93,7 +95,7 @@ drain_timeout = "10s"
 url = {{ env = "TEST_DATABASE" }}
 max_connections = 6
 [auth]
-issuer = "https://id.acme.test"
+issuer = "{ISSUER}"
 hmac_secret = {{ env = "TOKEN_SECRET" }}
 [[providers]]
 name = "scaleway"

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use chrono::Utc;
 use partner_gateway::{
-    app::App,
     auth::{MintRequest, Scope, ScopeSet, Tenant, mint},
     config::Config,
     run::Gateway,
@@ -13,7 +12,6 @@ use partner_gateway::{
 };
 use sandbox::{Control, Sandbox};
 use secrecy::{ExposeSecret, SecretString};
-use std::sync::Arc;
 use test_database::TestDatabase;
 
 use super::{Client, Settings, settings::TOKEN_SECRET};
@@ -86,7 +84,11 @@ impl World {
     }
 
     /// A client of this tenant with these scopes, at the first gateway.
-    pub(crate) fn client_with(&self, tenant: &str, scopes: impl IntoIterator<Item = Scope>) -> Client {
+    pub(crate) fn client_with(
+        &self,
+        tenant: &str,
+        scopes: impl IntoIterator<Item = Scope>,
+    ) -> Client {
         let token = self.token(tenant, scopes.into_iter().collect());
         Client::new(format!("http://{}", self.gateways[0].addr()), Some(token))
     }
@@ -117,32 +119,27 @@ impl World {
         self.sandbox.as_ref().expect("the sandbox runs until the end").control()
     }
 
-    /// The use cases of the first gateway.
-    pub(crate) fn app(&self) -> &Arc<App> {
-        self.gateways[0].app()
-    }
-
-    /// The configuration of the gateways.
-    pub(crate) fn config(&self) -> &Config {
-        &self.config
-    }
-
     /// Gives the gateways that are started from now on other routing rules, in TOML.
-    pub fn reroute(&mut self, routes: &'static str) {
+    pub(crate) fn reroute(&mut self, routes: &'static str) {
         let sandbox = self.sandbox.as_ref().expect("the sandbox runs until the end");
         let settings = Settings { routes, ..self.settings.clone() };
         self.config = settings.config(self.database.url(), sandbox);
     }
 
+    /// Gives the gateways that are started from now on another configuration.
+    pub(crate) fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+    }
+
     /// What no answer may hold: the keys to the providers, and the secret that tokens are signed with.
-    pub fn secrets(&self) -> Vec<String> {
+    pub(crate) fn secrets(&self) -> Vec<String> {
         let sandbox = self.sandbox.as_ref().expect("the sandbox runs until the end");
         let keys = [sandbox.scaleway_secret_key(), sandbox.archera_api_key(), TOKEN_SECRET];
         keys.map(str::to_owned).to_vec()
     }
 
     /// Every row of every table, as text.
-    pub async fn dump(&self) -> String {
+    pub(crate) async fn dump(&self) -> String {
         let pool = self.database.pool().await.unwrap();
         let tables: Vec<String> =
             sqlx::query_scalar("select tablename::text from pg_tables where schemaname = 'public'")
