@@ -119,10 +119,15 @@ impl Store {
     /// # Errors
     /// When a migration fails, or the database has one that this gateway does not know.
     pub async fn migrate(&self) -> StoreResult<()> {
-        MIGRATOR
-            .run(&self.pool)
-            .await
-            .map_err(|error| StoreError::Migration(format!("the migration failed: {error}")))
+        let failed = |error| StoreError::Migration(format!("the migration failed: {error}"));
+        // A connection of its own: a large table takes longer than any request may, and so does waiting
+        // for another process that is migrating.
+        let options = (*self.pool.connect_options()).clone();
+        let options = options.options([("statement_timeout", "0"), ("lock_timeout", "60s")]);
+        let mut connection = PgConnection::connect_with(&options).await.map_err(store_error)?;
+        let migrated = MIGRATOR.run(&mut connection).await.map_err(failed);
+        let closed = connection.close().await.map_err(store_error);
+        migrated.and(closed)
     }
 
     /// Makes sure that the database is exactly at this gateway's version.
