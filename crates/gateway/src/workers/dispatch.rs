@@ -3,10 +3,15 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::outage::Outage;
 use crate::{app::App, store::StoreResult};
+
+/// Under load every outcome announces itself; looking for work at each would load the database more than
+/// the work does. Alone, an announcement is looked at without delay.
+const BETWEEN_STEPS: Duration = Duration::from_millis(50);
 
 /// The worker that takes operations up.
 #[derive(Debug)]
@@ -34,15 +39,16 @@ impl Dispatch {
     /// Steps until `stop`. A step is not cut off: what it claimed would be left to its lease.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
+            let not_before = Instant::now() + BETWEEN_STEPS;
             let stepped = self.step().await;
             self.outage.note(stepped);
-            if stop.run_until_cancelled(self.wait()).await.is_none() {
+            if stop.run_until_cancelled(self.wait(not_before)).await.is_none() {
                 return;
             }
         }
     }
 
-    async fn wait(&self) {
+    async fn wait(&self, not_before: Instant) {
         // After a failure announcements are passed over, or each would bring the next failure.
         if let Some(pause) = self.outage.pause() {
             return tokio::time::sleep(pause).await;
@@ -50,5 +56,6 @@ impl Dispatch {
         let announced = self.app.engine().work_announced();
         // Announced or not, it is time to look again.
         let _ = tokio::time::timeout(self.poll_every, announced).await;
+        tokio::time::sleep_until(not_before).await;
     }
 }
