@@ -1,8 +1,9 @@
 //! What runs by itself: work that waits is taken up, by whichever gateway is there, and ends well when
 //! one goes down.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use partner_gateway::workers::prune::Prune;
 use sandbox::{Answer, Fault, FaultRule, Operation};
 use serde_json::json;
 
@@ -98,5 +99,25 @@ async fn a_provider_that_is_configured_no_more_stops_nothing() {
     let path = format!("{CREATES}/{}", open["organization_id"].as_str().unwrap());
     let kept = client.get(&path).await.expect(200);
     assert_eq!((&kept["provider"], &kept["usable"]), (&json!("scaleway"), &json!(false)));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn keys_are_forgotten_a_month_after_their_operations_ended() {
+    let world = World::new().await;
+    let client = world.client();
+    let body = commitments_customer("c-1");
+    client.post(CREATES, &body).key("create").await.expect(201);
+    let lock = || client.post("/v1/customers/c-1/lock", &json!({})).key("lock");
+    assert_eq!(lock().await.header("idempotent-replayed"), "");
+    assert_eq!(lock().await.header("idempotent-replayed"), "true");
+
+    let prune = Prune::new(Arc::clone(world.app()));
+    assert_eq!(prune.step().await.unwrap(), 0, "both are young");
+    world.age_keys(32).await;
+    assert_eq!(prune.step().await.unwrap(), 1, "the create ended just now, and nothing was locked");
+    assert_eq!(lock().await.header("idempotent-replayed"), "");
+    let again = client.post(CREATES, &body).key("create").await;
+    assert_eq!(again.header("idempotent-replayed"), "true");
     world.finish().await;
 }

@@ -1,9 +1,10 @@
 //! What a test runs in, from its start to the look at what it left behind.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use partner_gateway::{
+    app::App,
     auth::{MintRequest, Scope, ScopeSet, Tenant, mint},
     config::Config,
     run::Gateway,
@@ -129,6 +130,19 @@ impl World {
     /// Gives the gateways that are started from now on another configuration.
     pub(crate) fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) {
         change(&mut self.config);
+    }
+
+    /// The use cases of the first gateway.
+    pub(crate) fn app(&self) -> &Arc<App> {
+        self.gateways[0].app()
+    }
+
+    /// Makes every idempotency key so many days older.
+    pub(crate) async fn age_keys(&self, days: i32) {
+        let older =
+            "update idempotency_keys set created_at = created_at - make_interval(days => $1)";
+        let pool = self.database.pool().await.unwrap();
+        sqlx::query(older).bind(days).execute(&pool).await.unwrap();
     }
 
     /// What no answer may hold: the keys to the providers, and the secret that tokens are signed with.
