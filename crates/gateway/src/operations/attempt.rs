@@ -226,7 +226,7 @@ impl Engine {
             settle_window: account.settle_window,
             organization_is_young: false,
             created_at: operation.created_at,
-            jitter: rand::random::<f64>(),
+            jitter: (self.settings.jitter)(),
         }
     }
 

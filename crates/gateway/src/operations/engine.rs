@@ -36,6 +36,8 @@ pub struct EngineSettings {
     pub creates_at_risk: i64,
     /// For how long a create whose outcome was lost counts against that.
     pub risk_window: Duration,
+    /// Draws a number in 0..1, anew each time, that spreads retries.
+    pub jitter: fn() -> f64,
 }
 
 /// What carries operations to their end. Cheap to clone by its `Arc`.

@@ -84,6 +84,14 @@ impl Registry {
     }
 }
 
+impl FromIterator<Account> for Registry {
+    /// Accounts that were made elsewhere, by their names; of two with one name the later stays.
+    fn from_iter<I: IntoIterator<Item = Account>>(accounts: I) -> Self {
+        let named = |account: Account| (account.name().as_str().to_owned(), account);
+        Self { accounts: accounts.into_iter().map(named).collect() }
+    }
+}
+
 fn account(config: &ProviderConfig) -> Result<Account, RegistryError> {
     let failed = |message: String| RegistryError { name: config.name.clone(), message };
     let name = ProviderName::new(&config.name).map_err(|error| failed(error.to_string()))?;

@@ -240,6 +240,7 @@ async fn app(store: &Store, registry: Registry, config: &Config) -> Result<Arc<A
         lease: config.operations.lease,
         creates_at_risk: CREATES_AT_RISK,
         risk_window: config.operations.create_risk_window,
+        jitter: rand::random::<f64>,
     };
     let engine = Engine::new(Arc::new(store.clone()), registry, settings);
     let router = Router::new(config.routes.clone());
