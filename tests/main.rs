@@ -10,6 +10,7 @@ mod bad_input;
 mod commands;
 mod create;
 mod customers;
+mod database;
 mod dev_command;
 mod idempotency;
 mod list;

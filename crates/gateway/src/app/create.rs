@@ -57,7 +57,7 @@ impl App {
         };
         let fingerprint = self.create_fingerprint(&input);
         if let Some(existing) = self.same_routed_before(&context, &input, &fingerprint).await? {
-            return self.existing(&context, existing, &fingerprint).await;
+            return self.replay_or_existing(&context, existing, &fingerprint).await;
         }
         let checked = self.check_create(&context.tenant, &input)?;
         if !checked.faults.is_empty() {
@@ -70,7 +70,9 @@ impl App {
         let begun = self.detached(begin).await??;
         match begun {
             BeginCreate::Begun(operation) => self.await_outcome(&context, *operation).await,
-            BeginCreate::AlreadyMapped(org) => self.existing(&context, *org, &fingerprint).await,
+            BeginCreate::AlreadyMapped(org) => {
+                self.replay_or_existing(&context, *org, &fingerprint).await
+            }
             BeginCreate::Replay(record) => {
                 let claim = self.claim_key(&context).await?;
                 match claim {
@@ -118,6 +120,20 @@ impl App {
         let scope = crate::store::TenantScope::One(context.tenant.clone());
         let existing = self.store.organizations_of_customer(&scope, &input.new.customer_id).await?;
         Ok(existing.into_iter().find(|org| org.create_fingerprint.as_deref() == Some(fingerprint)))
+    }
+
+    /// The organization that is there may have been made under this very key meanwhile: then it is a
+    /// replay.
+    async fn replay_or_existing(
+        &self,
+        context: &WriteContext,
+        org: Organization,
+        fingerprint: &[u8],
+    ) -> AppResult<Written> {
+        match self.claim_key(context).await? {
+            Err(record) => self.replay(&record).await,
+            Ok(_) => self.existing(context, org, fingerprint).await,
+        }
     }
 
     /// The customer has an organization at this provider: the same request is answered with it.

@@ -17,7 +17,7 @@ use tokio::{
     task::JoinHandle,
     time::Instant,
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, info_span, warn};
 use uuid::Uuid;
 
@@ -49,6 +49,7 @@ pub struct Engine {
     tasks: TaskTracker,
     moved: broadcast::Sender<Uuid>,
     wake: Notify,
+    draining: CancellationToken,
     /// Accepted work is known to wait, so that whatever ends may make room for it.
     work_waits: AtomicBool,
 }
@@ -59,8 +60,9 @@ impl Engine {
     pub fn new(store: Arc<dyn Journal>, registry: Registry, settings: EngineSettings) -> Arc<Self> {
         let (moved, _) = broadcast::channel(1024);
         let (tasks, wake) = (TaskTracker::new(), Notify::new());
+        let draining = CancellationToken::new();
         let work_waits = AtomicBool::new(true);
-        Arc::new(Self { store, registry, settings, tasks, moved, wake, work_waits })
+        Arc::new(Self { store, registry, settings, tasks, moved, wake, draining, work_waits })
     }
 
     /// The partner accounts.
@@ -91,6 +93,12 @@ impl Engine {
         F: Future<Output: Send + 'static> + Send + 'static,
     {
         self.tasks.spawn(work.in_current_span())
+    }
+
+    /// The process is going down: whoever waits is answered with what is known, but for what is being
+    /// sent, which ends by itself.
+    pub fn end_waits(&self) {
+        self.draining.cancel();
     }
 
     /// Waits until everything that was spawned has ended. Nothing new may be spawned after it.
@@ -131,7 +139,8 @@ impl Engine {
             let found = self.store.watch_operation(id).await?;
             let Some(operation) = found else { return Ok(None) };
             let now = Instant::now();
-            if is_over(&operation) || now >= deadline {
+            let leaves = self.draining.is_cancelled() && operation.state != OperationState::Sending;
+            if is_over(&operation) || now >= deadline || leaves {
                 return Ok(Some(operation));
             }
             let until = deadline.min(now + poll);
@@ -144,8 +153,12 @@ impl Engine {
                     }
                 }
             };
-            // Either is a reason to look again.
-            let _ = tokio::time::timeout_at(until, heard).await;
+            // Each is a reason to look again.
+            tokio::select! {
+                () = heard => {}
+                () = tokio::time::sleep_until(until) => {}
+                () = self.draining.cancelled(), if !self.draining.is_cancelled() => {}
+            }
         }
     }
 

@@ -17,6 +17,7 @@ impl Gateway {
     pub async fn shutdown(self) {
         let deadline = Instant::now() + self.config.server.drain_timeout;
         self.state.draining.begin();
+        self.app.engine().end_waits();
         info!("draining");
         self.stop_http.cancel();
         // The server keeps to the same time by itself, and says what it cut off.

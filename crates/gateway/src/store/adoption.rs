@@ -1,11 +1,13 @@
 //! Committing the mapping of what exists at a provider already.
 
 use super::{
+    begin::BeginCreate,
     connect::Store,
     error::{StoreResult, store_error},
     events::{EventContext, append_event},
     idempotency::{KeyClaim, take_key},
-    intents::{BeginCreate, claim_customer, insert_organization},
+    intents::{claim_customer, insert_organization},
+    lane::{Tx, bounded},
     model::Organization,
     outcomes::save_organization,
 };
@@ -21,21 +23,30 @@ impl Store {
         context: &EventContext,
         key: Option<&KeyClaim>,
     ) -> StoreResult<BeginCreate> {
-        let mut tx = self.pool.begin().await.map_err(store_error)?;
+        bounded(self.adopt_in(self.pool.begin().await?, org, context, key)).await
+    }
+
+    async fn adopt_in(
+        &self,
+        mut tx: Tx,
+        org: &Organization,
+        context: &EventContext,
+        key: Option<&KeyClaim>,
+    ) -> StoreResult<BeginCreate> {
         if let Some(key) = key
-            && !take_key(&mut tx, key, &[], Some(org.id)).await?
+            && !take_key(tx.get()?, key, &[], Some(org.id)).await?
         {
             return self.replay(tx, key).await.map(BeginCreate::Replay);
         }
-        if !claim_customer(&mut tx, org, &org.customer_id).await? {
-            tx.rollback().await.map_err(store_error)?;
+        if !claim_customer(tx.get()?, org, &org.customer_id).await? {
+            tx.rollback().await?;
             let existing = self.claimed_by(org, &org.customer_id).await?;
             return Ok(BeginCreate::AlreadyMapped(Box::new(existing)));
         }
-        insert_organization(&mut tx, org).await?;
+        insert_organization(tx.get()?, org).await?;
         let mut after = org.clone();
-        append_event(&mut tx, "organization.adopted", context, None, &mut after).await?;
-        save_organization(&mut tx, org, &mut after).await?;
+        append_event(tx.get()?, "organization.adopted", context, None, &mut after).await?;
+        save_organization(tx.get()?, org, &mut after).await?;
         tx.commit().await.map_err(store_error)?;
         Ok(BeginCreate::AlreadyMapped(Box::new(after)))
     }

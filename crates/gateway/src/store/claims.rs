@@ -9,6 +9,7 @@ use super::{
     connect::Store,
     error::{StoreResult, store_error},
     gates::{CreateBudget, create_may_pass, note_unknown_create},
+    lane::{Tx, bounded},
     model::{Operation, OperationKind, OperationState},
     rows::OperationRow,
 };
@@ -44,36 +45,8 @@ impl Store {
         lease: Duration,
         budget: &CreateBudget,
     ) -> StoreResult<Due> {
-        let mut tx = self.pool.begin().await.map_err(store_error)?;
-        let due = sqlx::query_scalar!(
-            "select o.id from operations o
-             where o.provider = $1 and o.state = 'accepted' and (o.kind = 'create') = $2
-               and o.kind <> 'admin_role'
-               and coalesce(o.next_attempt_at, '-infinity') <= now()
-               and not exists (select from operations e where e.organization_id = o.organization_id
-                   and e.id <> o.id and (e.state in ('sending', 'unknown', 'quarantined')
-                       or (e.state = 'accepted' and (e.created_at, e.id) < (o.created_at, o.id))))
-             order by o.created_at, o.id limit $3 for update skip locked",
-            provider,
-            creates,
-            limit
-        )
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(store_error)?;
-        let mut claimed = Vec::new();
-        let mut more_waits = i64::try_from(due.len()).unwrap_or(limit) >= limit;
-        for id in due {
-            match take(&mut tx, id, provider, creates, lease, budget).await? {
-                Claimed::Taken(operation) => claimed.push(*operation),
-                Claimed::MustWait => {
-                    more_waits = true;
-                    break;
-                }
-            }
-        }
-        tx.commit().await.map_err(store_error)?;
-        Ok(Due { claimed, more_waits })
+        let tx = self.pool.begin().await?;
+        bounded(claim_due_in(tx, provider, creates, limit, lease, budget)).await
     }
 
     /// Takes up unknown operations of an account that are due to be looked at.
@@ -134,45 +107,88 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn expire_leases(&self, provider: &str, settle_window: Duration) -> StoreResult<u64> {
-        let mut tx = self.pool.begin().await.map_err(store_error)?;
-        let expired = sqlx::query!(
-            "update operations set state = 'unknown', epoch = epoch + 1, unknown_since = now(),
-                    settle_until = lease_until + $2, absent_read_at = null, next_attempt_at = now(),
-                    updated_at = now()
-             where id in (select id from operations
-                          where provider = $1 and state = 'sending' and lease_until < now()
-                          order by lease_until limit 100 for update skip locked)
-             returning id, organization_id, epoch, kind",
-            provider,
-            interval(settle_window)
-        )
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(store_error)?;
-        for row in &expired {
-            sqlx::query!(
-                "insert into evidence (operation_id, epoch, kind) values ($1, $2, 'lease_expired')",
-                row.id,
-                row.epoch
-            )
-            .execute(&mut *tx)
-            .await
-            .map_err(store_error)?;
-            sqlx::query!(
-                "update organizations set certainty = 'unknown', version = version + 1, updated_at = now()
-                 where id = $1 and certainty <> 'unknown'",
-                row.organization_id
-            )
-            .execute(&mut *tx)
-            .await
-            .map_err(store_error)?;
-            if row.kind == OperationKind::Create.as_str() {
-                note_unknown_create(&mut tx, provider).await?;
+        let tx = self.pool.begin().await?;
+        bounded(expire_leases_in(tx, provider, settle_window)).await
+    }
+}
+
+async fn claim_due_in(
+    mut tx: Tx,
+    provider: &str,
+    creates: bool,
+    limit: i64,
+    lease: Duration,
+    budget: &CreateBudget,
+) -> StoreResult<Due> {
+    let due = sqlx::query_scalar!(
+        "select o.id from operations o
+         where o.provider = $1 and o.state = 'accepted' and (o.kind = 'create') = $2
+           and o.kind <> 'admin_role'
+           and coalesce(o.next_attempt_at, '-infinity') <= now()
+           and not exists (select from operations e where e.organization_id = o.organization_id
+               and e.id <> o.id and (e.state in ('sending', 'unknown', 'quarantined')
+                   or (e.state = 'accepted' and (e.created_at, e.id) < (o.created_at, o.id))))
+         order by o.created_at, o.id limit $3 for update skip locked",
+        provider,
+        creates,
+        limit
+    )
+    .fetch_all(tx.get()?)
+    .await
+    .map_err(store_error)?;
+    let mut claimed = Vec::new();
+    let mut more_waits = i64::try_from(due.len()).unwrap_or(limit) >= limit;
+    for id in due {
+        match take(tx.get()?, id, provider, creates, lease, budget).await? {
+            Claimed::Taken(operation) => claimed.push(*operation),
+            Claimed::MustWait => {
+                more_waits = true;
+                break;
             }
         }
-        tx.commit().await.map_err(store_error)?;
-        Ok(u64::try_from(expired.len()).unwrap_or(u64::MAX))
     }
+    tx.commit().await.map_err(store_error)?;
+    Ok(Due { claimed, more_waits })
+}
+
+async fn expire_leases_in(mut tx: Tx, provider: &str, settle_window: Duration) -> StoreResult<u64> {
+    let expired = sqlx::query!(
+        "update operations set state = 'unknown', epoch = epoch + 1, unknown_since = now(),
+                settle_until = lease_until + $2, absent_read_at = null, next_attempt_at = now(),
+                updated_at = now()
+         where id in (select id from operations
+                      where provider = $1 and state = 'sending' and lease_until < now()
+                      order by lease_until limit 100 for update skip locked)
+         returning id, organization_id, epoch, kind",
+        provider,
+        interval(settle_window)
+    )
+    .fetch_all(tx.get()?)
+    .await
+    .map_err(store_error)?;
+    for row in &expired {
+        sqlx::query!(
+            "insert into evidence (operation_id, epoch, kind) values ($1, $2, 'lease_expired')",
+            row.id,
+            row.epoch
+        )
+        .execute(tx.get()?)
+        .await
+        .map_err(store_error)?;
+        sqlx::query!(
+            "update organizations set certainty = 'unknown', version = version + 1, updated_at = now()
+             where id = $1 and certainty <> 'unknown'",
+            row.organization_id
+        )
+        .execute(tx.get()?)
+        .await
+        .map_err(store_error)?;
+        if row.kind == OperationKind::Create.as_str() {
+            note_unknown_create(tx.get()?, provider).await?;
+        }
+    }
+    tx.commit().await.map_err(store_error)?;
+    Ok(u64::try_from(expired.len()).unwrap_or(u64::MAX))
 }
 
 /// Takes one accepted operation up within a transaction, if its organization and its account let it.

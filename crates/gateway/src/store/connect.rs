@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    Connection, Executor, PgConnection, PgPool,
+    Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 
 use uuid::Uuid;
 
-use super::error::{StoreError, StoreResult, store_error};
+use super::{
+    error::{StoreError, StoreResult, store_error},
+    lane::Lane,
+};
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 
@@ -35,8 +38,8 @@ pub struct DatabaseSettings {
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pub(super) pool: PgPool,
-    pub(super) outcomes: PgPool,
+    pub(super) pool: Lane,
+    pub(super) outcomes: Lane,
 }
 
 /// How a pool is used at one moment.
@@ -98,8 +101,10 @@ impl Store {
         let options = connect_options(settings)?;
         connect_once(&options).await?;
         let store = Self {
-            pool: pool_options(settings.max_connections).connect_lazy_with(options.clone()),
-            outcomes: pool_options(OUTCOME_CONNECTIONS).connect_lazy_with(options),
+            pool: Lane::new(
+                pool_options(settings.max_connections).connect_lazy_with(options.clone()),
+            ),
+            outcomes: Lane::new(pool_options(OUTCOME_CONNECTIONS).connect_lazy_with(options)),
         };
         store.ping().await?;
         Ok(store)
@@ -260,13 +265,6 @@ fn pool_options(max_connections: u32) -> PgPoolOptions {
                 }
                 Ok(refuse_read_only(connection).await.is_ok())
             })
-        })
-        // sqlx 0.9.0: a `begin` whose future was dropped can leave its transaction open in the pool, and
-        // the next borrower's writes would be lost with it (seen 2026-11). A bare `rollback` would have
-        // the server warn, and log, that there is no transaction, at every release. Where one has
-        // failed, `begin` is refused, and the connection is given up.
-        .after_release(|connection, _| {
-            Box::pin(async move { Ok(connection.execute("begin; rollback").await.is_ok()) })
         })
 }
 

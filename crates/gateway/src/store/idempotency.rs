@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{
     connect::Store,
     error::{StoreResult, store_error},
+    lane::bounded,
 };
 
 /// A key that a request wants to take.
@@ -61,8 +62,13 @@ impl Store {
         claim: &KeyClaim,
         operation_ids: &[Uuid],
     ) -> StoreResult<bool> {
-        let mut connection = self.pool.acquire().await.map_err(store_error)?;
-        take_key(&mut connection, claim, operation_ids, None).await
+        bounded(async {
+            let mut tx = self.pool.begin().await?;
+            let taken = take_key(tx.get()?, claim, operation_ids, None).await?;
+            tx.commit().await.map_err(store_error)?;
+            Ok(taken)
+        })
+        .await
     }
 
     /// Forgets keys older than 31 days whose operations have all ended. Answers how many.

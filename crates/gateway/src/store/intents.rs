@@ -1,92 +1,22 @@
 //! Committing what is meant to be done, before any of it is sent: the intent, and where nothing stands in
 //! its way its first attempt, in one transaction.
 
-use std::time::Duration;
-
 use partner_core::{EmailAddress, ProviderOrgId};
-use serde_json::Value;
-use sqlx::{PgConnection, Postgres, Transaction, types::Json};
+use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use super::{
+    begin::{BeginCreate, BeginOptions, BeginUpdate, NewOperation, NewOrganization, Plan, Refused},
     claims::{Claimed, take},
     connect::Store,
     error::{StoreError, StoreResult, store_error},
-    events::{EventContext, append_event},
-    gates::CreateBudget,
+    events::append_event,
     idempotency::{IdempotencyRecord, KeyClaim, take_key},
+    lane::{Tx, bounded},
     model::{Operation, OperationKind, Organization, TenantScope},
     outcomes::{lock_organization, save_organization},
     rows::{OperationRow, OrganizationRow},
 };
-
-/// An operation that is meant.
-#[derive(Debug, Clone)]
-pub struct NewOperation {
-    /// UUIDv7.
-    pub id: Uuid,
-    /// What it does.
-    pub kind: OperationKind,
-    /// What is to be sent. Never a password.
-    pub request: Value,
-    /// Who asks.
-    pub actor: String,
-    /// The gateway's id of the request.
-    pub request_id: String,
-    /// The trace it belongs to.
-    pub traceparent: Option<String>,
-}
-
-/// An organization that is meant: its first row.
-pub type NewOrganization = Organization;
-
-/// What became of a create.
-#[derive(Debug)]
-pub enum BeginCreate {
-    /// It is committed: `sending` and ours, or `accepted` and waiting.
-    Begun(Box<Operation>),
-    /// The customer has one at this provider.
-    AlreadyMapped(Box<Organization>),
-    /// The idempotency key was taken before.
-    Replay(IdempotencyRecord),
-}
-
-/// What became of an operation on an organization.
-#[derive(Debug)]
-pub enum BeginUpdate<E> {
-    /// It is committed: `sending` and ours, or `accepted` and waiting. With the organization before it.
-    Begun(Box<Operation>, Box<Organization>),
-    /// Nothing had to be sent; it is done. With the organization after it.
-    Done(Box<Organization>),
-    /// The tenant has no such organization.
-    NotFound,
-    /// The caller's check refused; nothing was written.
-    Refused(Refused<E>),
-    /// The idempotency key was taken before.
-    Replay(IdempotencyRecord),
-}
-
-/// Why an operation on an organization was not begun.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Refused<E> {
-    /// By the caller's own check.
-    ByCheck(E),
-    /// The customer id is taken by this organization of the tenant's at the same provider.
-    CustomerTaken(Uuid),
-    /// It cannot wait its turn, and another operation is open.
-    Busy,
-}
-
-/// How an operation is begun.
-#[derive(Debug, Clone, Copy)]
-pub struct BeginOptions<'a> {
-    /// For how long the worker has it.
-    pub lease: Duration,
-    /// What creates may be in doubt.
-    pub budget: &'a CreateBudget,
-    /// The idempotency key.
-    pub key: Option<&'a KeyClaim>,
-}
 
 impl Store {
     /// Commits an organization that is to be created, and its create.
@@ -103,20 +33,29 @@ impl Store {
         operation: &NewOperation,
         options: BeginOptions<'_>,
     ) -> StoreResult<BeginCreate> {
-        let mut tx = self.pool.begin().await.map_err(store_error)?;
+        bounded(self.begin_create_in(self.pool.begin().await?, org, operation, options)).await
+    }
+
+    async fn begin_create_in(
+        &self,
+        mut tx: Tx,
+        org: &NewOrganization,
+        operation: &NewOperation,
+        options: BeginOptions<'_>,
+    ) -> StoreResult<BeginCreate> {
         if let Some(key) = options.key
-            && !take_key(&mut tx, key, &[operation.id], Some(org.id)).await?
+            && !take_key(tx.get()?, key, &[operation.id], Some(org.id)).await?
         {
             return self.replay(tx, key).await.map(BeginCreate::Replay);
         }
-        if !claim_customer(&mut tx, org, &org.customer_id).await? {
-            tx.rollback().await.map_err(store_error)?;
+        if !claim_customer(tx.get()?, org, &org.customer_id).await? {
+            tx.rollback().await?;
             let existing = self.claimed_by(org, &org.customer_id).await?;
             return Ok(BeginCreate::AlreadyMapped(Box::new(existing)));
         }
-        insert_organization(&mut tx, org).await?;
-        let accepted = insert_operation(&mut tx, org, operation).await?;
-        let begun = first_attempt(&mut tx, accepted, options).await?;
+        insert_organization(tx.get()?, org).await?;
+        let accepted = insert_operation(tx.get()?, org, operation).await?;
+        let begun = first_attempt(tx.get()?, accepted, options).await?;
         self.commit(tx, &begun).await?;
         Ok(BeginCreate::Begun(Box::new(begun)))
     }
@@ -136,25 +75,40 @@ impl Store {
         plan: impl FnOnce(&mut Organization) -> Result<Plan, E>,
         options: BeginOptions<'_>,
     ) -> StoreResult<BeginUpdate<E>> {
-        let mut tx = self.pool.begin().await.map_err(store_error)?;
-        let Some(before) = lock_in_scope(&mut tx, scope, organization_id).await? else {
+        let tx = self.pool.begin().await?;
+        bounded(self.begin_operation_in(tx, scope, organization_id, plan, options)).await
+    }
+
+    async fn begin_operation_in<E>(
+        &self,
+        mut tx: Tx,
+        scope: &TenantScope,
+        organization_id: Uuid,
+        plan: impl FnOnce(&mut Organization) -> Result<Plan, E>,
+        options: BeginOptions<'_>,
+    ) -> StoreResult<BeginUpdate<E>> {
+        let Some(before) = lock_in_scope(tx.get()?, scope, organization_id).await? else {
+            tx.rollback().await?;
             return Ok(BeginUpdate::NotFound);
         };
         let mut after = before.clone();
         let plan = match plan(&mut after) {
             Ok(plan) => plan,
-            Err(refused) => return Ok(BeginUpdate::Refused(Refused::ByCheck(refused))),
+            Err(refused) => {
+                tx.rollback().await?;
+                return Ok(BeginUpdate::Refused(Refused::ByCheck(refused)));
+            }
         };
         let operation_ids: Vec<Uuid> = plan.operation.iter().map(|op| op.id).collect();
         if let Some(key) = options.key
-            && !take_key(&mut tx, key, &operation_ids, Some(organization_id)).await?
+            && !take_key(tx.get()?, key, &operation_ids, Some(organization_id)).await?
         {
             return self.replay(tx, key).await.map(BeginUpdate::Replay);
         }
         if let Some(customer_id) = &plan.new_customer_id
-            && !claim_customer(&mut tx, &before, customer_id).await?
+            && !claim_customer(tx.get()?, &before, customer_id).await?
         {
-            tx.rollback().await.map_err(store_error)?;
+            tx.rollback().await?;
             let taken_by = self.claimed_by(&before, customer_id).await?;
             if taken_by.id != organization_id {
                 return Ok(BeginUpdate::Refused(Refused::CustomerTaken(taken_by.id)));
@@ -162,25 +116,22 @@ impl Store {
             return Ok(BeginUpdate::Refused(Refused::Busy));
         }
         let Some(operation) = &plan.operation else {
-            save_locally(&mut tx, &before, &mut after, &plan).await?;
+            save_locally(tx.get()?, &before, &mut after, &plan).await?;
             tx.commit().await.map_err(store_error)?;
             return Ok(BeginUpdate::Done(Box::new(after)));
         };
-        let accepted = insert_operation(&mut tx, &before, operation).await?;
-        let begun = first_attempt(&mut tx, accepted, options).await?;
+        let accepted = insert_operation(tx.get()?, &before, operation).await?;
+        let begun = first_attempt(tx.get()?, accepted, options).await?;
         if plan.must_send_now && begun.lease_until.is_none() {
+            tx.rollback().await?;
             return Ok(BeginUpdate::Refused(Refused::Busy));
         }
         self.commit(tx, &begun).await?;
         Ok(BeginUpdate::Begun(Box::new(begun), Box::new(before)))
     }
 
-    pub(super) async fn replay(
-        &self,
-        tx: Transaction<'_, Postgres>,
-        key: &KeyClaim,
-    ) -> StoreResult<IdempotencyRecord> {
-        tx.rollback().await.map_err(store_error)?;
+    pub(super) async fn replay(&self, tx: Tx, key: &KeyClaim) -> StoreResult<IdempotencyRecord> {
+        tx.rollback().await?;
         self.find_idempotency_key(&key.tenant, &key.key)
             .await?
             .ok_or_else(|| StoreError::Corrupt("an idempotency key vanished".to_owned()))
@@ -206,11 +157,7 @@ impl Store {
 
     /// Commits, and where the answer to the commit is lost looks whether it was done: nothing may be sent
     /// on the strength of a commit that is not known.
-    async fn commit(
-        &self,
-        tx: Transaction<'_, Postgres>,
-        operation: &Operation,
-    ) -> StoreResult<()> {
+    async fn commit(&self, tx: Tx, operation: &Operation) -> StoreResult<()> {
         let Err(error) = tx.commit().await else {
             return Ok(());
         };
@@ -219,19 +166,6 @@ impl Store {
             Some(_) | None => Err(store_error(error)),
         }
     }
-}
-
-/// What is to be done with an organization.
-#[derive(Debug)]
-pub struct Plan {
-    /// What is to be sent; `None` where the change is the gateway's alone.
-    pub operation: Option<NewOperation>,
-    /// The customer id that the change gives it.
-    pub new_customer_id: Option<String>,
-    /// It cannot wait for another operation to end.
-    pub must_send_now: bool,
-    /// Who makes a change that is the gateway's alone, and its event.
-    pub local: Option<(&'static str, EventContext)>,
 }
 
 async fn save_locally(

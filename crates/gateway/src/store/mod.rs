@@ -5,6 +5,7 @@
 //! provider.
 
 mod adoption;
+mod begin;
 mod claims;
 mod connect;
 mod counts;
@@ -14,6 +15,7 @@ mod gates;
 mod history;
 mod idempotency;
 mod intents;
+mod lane;
 mod members;
 mod model;
 mod operations;
@@ -22,6 +24,9 @@ mod outcomes;
 mod page;
 mod rows;
 
+pub use begin::{
+    BeginCreate, BeginOptions, BeginUpdate, NewOperation, NewOrganization, Plan, Refused,
+};
 pub use claims::{Claimed, Due};
 pub use connect::{DatabaseSettings, NoticeListener, PoolUse, Store, embedded_migrations};
 pub use counts::OrganizationName;
@@ -30,9 +35,6 @@ pub use events::EventContext;
 pub use gates::CreateBudget;
 pub use history::{Attempt, PastEvent, Seen};
 pub use idempotency::{IdempotencyRecord, KeyClaim};
-pub use intents::{
-    BeginCreate, BeginOptions, BeginUpdate, NewOperation, NewOrganization, Plan, Refused,
-};
 pub use model::{
     Candidate, CandidateStrength, Certainty, Evidence, EvidenceKind, InvitedMember, Operation,
     OperationKind, OperationState, OrgStatus, Organization, SendPhase, TenantScope,

@@ -68,7 +68,8 @@ impl Store {
         };
         let mut query = QueryBuilder::new("select * from operations where true");
         push_filter(&mut query, scope, filter);
-        let (comparison, direction) = if filter.newest_first { ("<", "desc") } else { (">", "asc") };
+        let (comparison, direction) =
+            if filter.newest_first { ("<", "desc") } else { (">", "asc") };
         if let Some(after) = &page.after {
             query.push(format_args!(" and (created_at, id) {comparison} ("));
             query.push_bind(after.at).push(", ").push_bind(after.id).push(")");

@@ -15,6 +15,7 @@ use super::{
     error::{StoreError, StoreResult, store_error},
     events::{EventContext, append_event},
     gates::{note_create_success, note_unknown_create},
+    lane::{Tx, bounded},
     members::add_members,
     model::{
         Evidence, EvidenceKind, Operation, OperationKind, OperationState, OrgStatus, Organization,
@@ -97,8 +98,12 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn add_evidence(&self, operation_id: Uuid, evidence: &Evidence) -> StoreResult<()> {
-        let mut connection = self.outcomes.acquire().await.map_err(store_error)?;
-        insert_evidence(&mut connection, operation_id, evidence).await
+        bounded(async {
+            let mut tx = self.outcomes.begin().await?;
+            insert_evidence(tx.get()?, operation_id, evidence).await?;
+            tx.commit().await.map_err(store_error)
+        })
+        .await
     }
 
     /// Writes down where an operation goes next, if it still stands where `operation` says: same epoch,
@@ -112,39 +117,48 @@ impl Store {
         evidence: Option<&Evidence>,
         outcome: &Outcome<'_>,
     ) -> StoreResult<Recorded> {
-        let mut tx = self.outcomes.begin().await.map_err(store_error)?;
-        let Some(updated) = move_on(&mut tx, operation, &outcome.next).await? else {
-            return Ok(Recorded::Fenced);
-        };
-        if let Some(evidence) = evidence {
-            insert_evidence(&mut tx, operation.id, evidence).await?;
-        }
-        let before = lock_organization(&mut tx, operation.organization_id).await?;
-        let mut after = before.clone();
-        (outcome.change)(&mut after);
-        if let Some(event) = outcome.event {
-            let context = EventContext {
-                actor: outcome.actor.as_ref().map_or(&operation.actor, |a| &a.0).clone(),
-                request_id: outcome.actor.as_ref().map_or(&operation.request_id, |a| &a.1).clone(),
-                provider_request_id: outcome.provider_request_id.clone(),
-                operation_id: Some(operation.id),
-            };
-            append_event(&mut tx, event, &context, Some(&before), &mut after).await?;
-            if after.is_usable() && !before.is_usable() {
-                append_event(&mut tx, "organization.usable", &context, Some(&before), &mut after)
-                    .await?;
-            }
-        }
-        save_organization(&mut tx, &before, &mut after).await?;
-        add_members(&mut tx, after.id, outcome.members).await?;
-        release_claims(&mut tx, &after).await?;
-        if operation.kind == OperationKind::Create {
-            note_create(&mut tx, operation, &outcome.next).await?;
-        }
-        notify(&mut tx, operation.id).await?;
-        tx.commit().await.map_err(store_error)?;
-        Ok(Recorded::Applied(Box::new(updated)))
+        bounded(record_in(self.outcomes.begin().await?, operation, evidence, outcome)).await
     }
+}
+
+async fn record_in(
+    mut tx: Tx,
+    operation: &Operation,
+    evidence: Option<&Evidence>,
+    outcome: &Outcome<'_>,
+) -> StoreResult<Recorded> {
+    let Some(updated) = move_on(tx.get()?, operation, &outcome.next).await? else {
+        tx.rollback().await?;
+        return Ok(Recorded::Fenced);
+    };
+    if let Some(evidence) = evidence {
+        insert_evidence(tx.get()?, operation.id, evidence).await?;
+    }
+    let before = lock_organization(tx.get()?, operation.organization_id).await?;
+    let mut after = before.clone();
+    (outcome.change)(&mut after);
+    if let Some(event) = outcome.event {
+        let context = EventContext {
+            actor: outcome.actor.as_ref().map_or(&operation.actor, |a| &a.0).clone(),
+            request_id: outcome.actor.as_ref().map_or(&operation.request_id, |a| &a.1).clone(),
+            provider_request_id: outcome.provider_request_id.clone(),
+            operation_id: Some(operation.id),
+        };
+        append_event(tx.get()?, event, &context, Some(&before), &mut after).await?;
+        if after.is_usable() && !before.is_usable() {
+            append_event(tx.get()?, "organization.usable", &context, Some(&before), &mut after)
+                .await?;
+        }
+    }
+    save_organization(tx.get()?, &before, &mut after).await?;
+    add_members(tx.get()?, after.id, outcome.members).await?;
+    release_claims(tx.get()?, &after).await?;
+    if operation.kind == OperationKind::Create {
+        note_create(tx.get()?, operation, &outcome.next).await?;
+    }
+    notify(tx.get()?, operation.id).await?;
+    tx.commit().await.map_err(store_error)?;
+    Ok(Recorded::Applied(Box::new(updated)))
 }
 
 async fn note_create(

@@ -70,8 +70,8 @@ pub(crate) async fn create(
 #[serde(untagged)]
 #[expect(dead_code, reason = "it gives the OpenAPI document its schema")]
 pub(crate) enum CreateAnswer {
-    Organization(OrganizationOut),
-    Plan(PlanOut),
+    Organization(Box<OrganizationOut>),
+    Plan(Box<PlanOut>),
 }
 
 /// The parameters of the list.

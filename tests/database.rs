@@ -1,0 +1,100 @@
+//! The database as it fails: work that is broken off, and what must not come of it.
+
+use std::time::Duration;
+
+use futures::{FutureExt, future::join_all};
+use partner_gateway::store::{
+    BeginCreate, BeginOptions, Certainty, CreateBudget, DatabaseSettings, NewOperation,
+    OperationKind, OrgStatus, Organization, Store, TenantScope, embedded_migrations,
+};
+use secrecy::SecretString;
+use serde_json::json;
+use test_database::TestDatabase;
+use uuid::Uuid;
+
+const BUDGET: CreateBudget =
+    CreateBudget { at_risk: i64::MAX, window: Duration::from_secs(300), readable: false };
+
+fn organization(n: usize) -> Organization {
+    Organization {
+        id: Uuid::now_v7(),
+        tenant: "crm".to_owned(),
+        customer_id: format!("cust-{n}"),
+        provider: "scaleway".parse().unwrap(),
+        provider_org_id: None,
+        name: "Acme SAS".to_owned(),
+        status: OrgStatus::Pending,
+        locks: Vec::new(),
+        owner: partner_core::Owner::default(),
+        siren_number: None,
+        domain: None,
+        address: None,
+        marketplace_offers: None,
+        comment: None,
+        labels: std::collections::BTreeMap::new(),
+        labra_subscription_id: None,
+        provider_data: None,
+        certainty: Certainty::Unknown,
+        observed_at: None,
+        route_rule: "default".to_owned(),
+        route_reason: String::new(),
+        create_fingerprint: None,
+        last_event: 0,
+        version: 1,
+        created_at: chrono::Utc::now(),
+        updated_at: chrono::Utc::now(),
+    }
+}
+
+async fn begin(store: &Store, org: &Organization) -> Option<Uuid> {
+    let operation = NewOperation {
+        id: Uuid::now_v7(),
+        kind: OperationKind::Create,
+        request: json!({}),
+        actor: "test".to_owned(),
+        request_id: "test".to_owned(),
+        traceparent: None,
+    };
+    let options = BeginOptions { lease: Duration::from_secs(60), budget: &BUDGET, key: None };
+    match store.begin_create(org, &operation, options).await {
+        Ok(BeginCreate::Begun(begun)) => Some(begun.organization_id),
+        Ok(BeginCreate::AlreadyMapped(_) | BeginCreate::Replay(_)) | Err(_) => None,
+    }
+}
+
+/// Polls a future so many times and drops it.
+async fn broken_off<T>(work: impl Future<Output = T>, polls: usize) -> Option<T> {
+    let mut work = Box::pin(work);
+    for _ in 0..polls {
+        if let Some(done) = work.as_mut().now_or_never() {
+            return Some(done);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_acknowledged_is_there_whatever_was_broken_off_before() {
+    let database = TestDatabase::new(embedded_migrations()).await.unwrap();
+    let url = SecretString::from(database.url());
+    let store = Store::connect(&DatabaseSettings { url, max_connections: 4 }).await.unwrap();
+    store.migrate().await.unwrap();
+    for round in 0..40 {
+        let abandoned = (0..8).map(|n| {
+            let (store, org) = (store.clone(), organization(1_000_000 + round * 8 + n));
+            async move { broken_off(begin(&store, &org), 1 + (round * 8 + n) % 60).await }
+        });
+        join_all(abandoned).await;
+        let org = organization(round);
+        let acknowledged = begin(&store, &org).await.expect("the pool still works");
+        let kept = store.get_organization(&TenantScope::All, acknowledged).await.unwrap();
+        assert!(kept.is_some(), "round {round}: an acknowledged row is lost");
+        let url = SecretString::from(database.url());
+        let other = Store::connect(&DatabaseSettings { url, max_connections: 1 }).await.unwrap();
+        let seen = other.get_organization(&TenantScope::All, acknowledged).await.unwrap();
+        assert!(seen.is_some(), "round {round}: nobody else sees an acknowledged row");
+        other.close().await;
+    }
+    store.close().await;
+}
