@@ -75,7 +75,7 @@ fn a_trace_is_continued_and_passed_on() {
 #[derive(Clone, Default)]
 struct Flag(std::sync::Arc<std::sync::atomic::AtomicBool>);
 
-impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Flag {
+impl<S: tracing::Subscriber> Layer<S> for Flag {
     fn on_event(
         &self,
         _event: &tracing::Event<'_>,
