@@ -27,6 +27,7 @@ use crate::config::ServerConfig;
 use route_metrics::RouteMetrics;
 
 pub(crate) use bounds::refused_body;
+pub(crate) use seal::Finished;
 
 /// Puts the layers around the endpoints. `exempt` are those that must answer however busy the gateway
 /// is: they are neither shed nor timed, and must bound themselves.

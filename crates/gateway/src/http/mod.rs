@@ -10,6 +10,7 @@ mod layers;
 pub mod limits;
 mod notes;
 pub mod openapi;
+mod ops;
 pub mod problem;
 pub mod request_id;
 mod resources;

@@ -18,8 +18,10 @@ pub(crate) enum ListKind {
     OrganizationsAsc = 1,
     /// Organizations, newest first.
     OrganizationsDesc = 2,
-    /// Operations.
+    /// Operations, oldest first.
     Operations = 3,
+    /// Operations, newest first.
+    OperationsDesc = 4,
 }
 
 /// Where a page goes on, as the caller holds it: opaque.

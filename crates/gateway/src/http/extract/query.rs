@@ -34,6 +34,12 @@ impl QueryFields {
         });
     }
 
+    /// Passes over what is empty: a form sends a field that nobody filled in.
+    pub(crate) fn without_empty(mut self) -> Self {
+        self.given.retain(|(_, value)| !value.is_empty());
+        self
+    }
+
     /// A text; an empty one narrows nothing and is a fault.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);

@@ -6,7 +6,7 @@ use std::any::Any;
 use axum::{
     body::{Body, HttpBody, to_bytes},
     extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, response::Parts},
+    http::{HeaderName, HeaderValue, StatusCode, header, response::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -28,6 +28,11 @@ const DEFAULTS: [(HeaderName, HeaderValue); 3] = [
         HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
     ),
 ];
+
+/// Marks an answer that is whole as it is, such as a page for a person: no refusal is made a problem
+/// document of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Finished;
 
 /// Seals the answer.
 pub(super) async fn seal(request: Request, next: Next) -> Response {
@@ -59,7 +64,7 @@ async fn as_problem(response: Response, instance: Option<String>, id: Option<Str
     let (mut parts, body) = response.into_parts();
     let problem = match parts.extensions.remove::<Problem>() {
         Some(problem) => problem,
-        None if is_document(&parts.headers) => return Response::from_parts(parts, body),
+        None if is_whole(&parts) => return Response::from_parts(parts, body),
         None => foreign(&parts, body).await,
     };
     let problem = Problem { instance, request_id: id, ..problem };
@@ -74,8 +79,9 @@ async fn as_problem(response: Response, instance: Option<String>, id: Option<Str
     sealed
 }
 
-fn is_document(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|media_type| media_type == PROBLEM_JSON)
+fn is_whole(parts: &Parts) -> bool {
+    let media_type = parts.headers.get(header::CONTENT_TYPE);
+    parts.extensions.get::<Finished>().is_some() || media_type.is_some_and(|it| it == PROBLEM_JSON)
 }
 
 /// The problem of a refusal that is not ours but the framework's.

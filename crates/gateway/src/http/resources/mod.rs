@@ -15,4 +15,5 @@ pub(crate) mod providers;
 mod written;
 
 pub(crate) use list::ListOut;
+pub(crate) use operations::{EvidenceOut, OperationOut};
 pub(crate) use organization_out::OrganizationOut;

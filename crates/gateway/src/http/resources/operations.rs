@@ -246,9 +246,7 @@ pub(crate) async fn resolve(
 ///
 /// # Errors
 /// 422 with every fault at once.
-pub(crate) fn read_resolution(
-    body: &serde_json::Value,
-) -> Result<(Resolution, String), Problem> {
+pub(crate) fn read_resolution(body: &serde_json::Value) -> Result<(Resolution, String), Problem> {
     let faults = Faults::default();
     let read = Object::of_body(body, &faults).and_then(|mut body| {
         let outcome = body.needed_text("outcome", 32);

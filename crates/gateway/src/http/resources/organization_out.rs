@@ -97,6 +97,16 @@ pub(crate) enum LockOriginOut {
     Provider,
 }
 
+impl LockOriginOut {
+    /// Its spelling in the API.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Partner => "partner",
+            Self::Provider => "provider",
+        }
+    }
+}
+
 /// The person who owns an organization.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Owner)]

@@ -1,0 +1,69 @@
+//! The console: pages at `/ops` for the person on call, who has to see what waits and to settle it.
+//!
+//! Rendered here, with no script and nothing loaded from elsewhere. It shows what the API shows to the
+//! same caller and no more, by the same use cases; it must not decide anything of its own, and puts no
+//! personal data into an address or a log.
+
+mod assets;
+mod filters;
+mod form;
+mod operation;
+mod operations;
+mod organization;
+mod organizations;
+mod overview;
+mod page;
+mod refusal;
+mod resolve;
+mod resolve_form;
+mod session;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod words;
+
+use axum::{
+    Router,
+    extract::Path,
+    http::{StatusCode, header},
+    middleware::from_fn,
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+
+use super::{problem::Problem, state::ApiState};
+
+/// Where the console begins.
+pub(super) const HOME: &str = "/ops";
+
+/// Every page of the console. None is in the API's description.
+pub(crate) fn routes() -> Router<ApiState> {
+    Router::new()
+        .route("/ops", get(overview::show))
+        .route("/ops/", get(home))
+        // Whoever loads the address of a form again is brought to where the form is.
+        .route("/ops/sign-in", get(home).post(sign_in::sign_in))
+        .route("/ops/sign-out", get(home).post(sign_in::sign_out))
+        .route("/ops/operations", get(operations::list))
+        .route("/ops/operations/{id}", get(operation::show))
+        .route("/ops/operations/{id}/resolve", get(back_to_operation).post(resolve::resolve))
+        .route("/ops/organizations", get(organizations::list))
+        .route("/ops/organizations/{id}", get(organization::show))
+        .route("/ops/assets/{file}", get(assets::file))
+        .route("/ops/{*rest}", any(async || Problem::not_found("the console has no such page")))
+        .layer(from_fn(refusal::as_page))
+}
+
+/// Sends the browser to another page of the console, by GET.
+fn see(address: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, address)]).into_response()
+}
+
+async fn home() -> Response {
+    see(HOME)
+}
+
+async fn back_to_operation(Path(id): Path<uuid::Uuid>) -> Response {
+    see(&format!("/ops/operations/{id}"))
+}

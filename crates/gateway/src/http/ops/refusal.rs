@@ -1,0 +1,73 @@
+//! What a person sees where a program would get a problem document.
+
+use axum::{
+    extract::Request,
+    http::{StatusCode, header},
+    middleware::Next,
+    response::Response,
+};
+use chrono::Utc;
+use maud::{Markup, html};
+
+use super::page::{Here, Page};
+use crate::http::{problem::Problem, request_id::RequestId};
+
+/// Makes every problem a page.
+pub(super) async fn as_page(request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
+    let mut response = next.run(request).await;
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else {
+        return response;
+    };
+    let retry_after = response.headers_mut().remove(header::RETRY_AFTER);
+    let mut page = page_of(&problem, id.as_deref());
+    if let Some(wait) = retry_after {
+        page.headers_mut().insert(header::RETRY_AFTER, wait);
+    }
+    page
+}
+
+fn page_of(problem: &Problem, request_id: Option<&str>) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let main = html! {
+        div.narrow {
+            h1 { (problem.title) }
+            (told(problem))
+            p { a href="/ops" { "To the overview" } }
+            @if let Some(id) = request_id { p.help { "Request " code { (id) } } }
+        }
+    };
+    let now = Utc::now();
+    Page { title: &problem.title, here: Here::Nowhere, session: None, now }.answer(status, main)
+}
+
+/// A problem in words, every fault of it, and what the provider said.
+pub(super) fn told(problem: &Problem) -> Markup {
+    html! {
+        div.alert role="alert" {
+            p { strong { (problem.title) } ": " (problem.detail) "." }
+            (faults(problem))
+        }
+    }
+}
+
+/// The faults of a problem, and what the provider said.
+pub(super) fn faults(problem: &Problem) -> Markup {
+    html! {
+        @if !problem.errors.is_empty() {
+            ul {
+                @for fault in &problem.errors {
+                    li { code { (fault.pointer.trim_start_matches('/')) } " " (fault.message) }
+                }
+            }
+        }
+        @if let Some(said) = &problem.provider {
+            p {
+                (said.name) " answered " (said.status)
+                @if let Some(error_type) = &said.error_type { " " code { (error_type) } }
+                @if let Some(message) = &said.message { ": " q { (message) } }
+                @if let Some(id) = &said.request_id { ", request " code { (id) } }
+            }
+        }
+    }
+}
