@@ -62,6 +62,7 @@ async fn everything_is_there_and_still_there_at_the_next_start() {
         "api",
         "archera api key",
         "archera partner org id",
+        "console",
         "docs",
         "sandbox archera",
         "sandbox scaleway",
@@ -81,6 +82,7 @@ async fn everything_is_there_and_still_there_at_the_next_start() {
     }
     let docs = first.client().get("/docs/").await;
     assert_eq!(docs.status, 200);
+    assert_eq!(first.values["console"], format!("{}/ops", first.values["api"]));
     let earlier = first.values.clone();
     first.interrupt().await;
 

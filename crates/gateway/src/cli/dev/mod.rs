@@ -76,7 +76,8 @@ async fn start(
             None => error.into(),
         }
     })?;
-    let written = Shown { api: gateway.addr(), sandbox, token: &token }.write();
+    let (api, internal) = (gateway.addr(), gateway.internal_addr());
+    let written = Shown { api, console: internal.unwrap_or(api), sandbox, token: &token }.write();
     if let Err(error) = written {
         gateway.shutdown().await;
         return Err(CliError::Failed(format!("standard output: {error}")));

@@ -11,6 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 /// What there is to show.
 pub(super) struct Shown<'a> {
     pub(super) api: SocketAddr,
+    /// Where the console is, which may be elsewhere.
+    pub(super) console: SocketAddr,
     pub(super) sandbox: &'a Sandbox,
     pub(super) token: &'a SecretString,
 }
@@ -30,10 +32,12 @@ impl Shown<'_> {
 
     fn text(&self) -> String {
         let (api, sandbox) = (format!("http://{}", reachable(self.api)), self.sandbox);
+        let console = format!("http://{}/ops", reachable(self.console));
         let mut text = String::new();
         for (name, value) in [
             ("api", api.clone()),
             ("docs", format!("{api}/docs")),
+            ("console", console),
             ("sandbox scaleway", sandbox.scaleway_url()),
             ("sandbox archera", sandbox.archera_url()),
             ("scaleway secret key", sandbox.scaleway_secret_key().to_owned()),
