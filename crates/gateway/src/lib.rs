@@ -4,6 +4,10 @@
 //! Rooms, and who may know whom: `http` and `workers` know `app`; `app` knows `operations` and `routing`;
 //! those know `providers` and `store`. `auth`, `config` and `telemetry` are leaves.
 
+// First, since a macro is known only below the place where it stands.
+#[macro_use]
+pub mod crash_points;
+
 pub mod app;
 pub mod auth;
 pub mod cli;

@@ -98,7 +98,10 @@ impl App {
         let over = |op: &Operation| op.state.is_final() || op.state == OperationState::Quarantined;
         let id = operation.id;
         let waited = self.engine.wait(id, context.wait, self.poll_every, over).await?;
-        self.outcome(waited.unwrap_or(operation), false).await
+        crash_point!("answer.begin");
+        let written = self.outcome(waited.unwrap_or(operation), false).await;
+        crash_point!("answer.made");
+        written
     }
 
     /// What an operation came to.

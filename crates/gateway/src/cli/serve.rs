@@ -13,6 +13,8 @@ pub(super) struct ServeArgs {
 
 pub(super) async fn run(args: &ServeArgs) -> Result<(), CliError> {
     let config = args.config.load()?;
+    #[cfg(feature = "crash-points")]
+    crate::crash_points::arm(&crate::config::Environment::of_process()).map_err(CliError::Usage)?;
     let telemetry = telemetry::init(&config.telemetry)?;
     let metrics = telemetry.metrics().clone();
     let mut signals = Signals::listen()?;

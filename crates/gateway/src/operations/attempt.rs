@@ -54,7 +54,9 @@ impl Engine {
                 Failure::new(FailureCode::OrganizationFailed, "the organization was not created");
             return self.reject(operation, account, &failure, None).await;
         }
+        crash_point!("send.before");
         let sent = send(account.provider.as_ref(), operation, &org, seat.as_ref(), deadline).await;
+        crash_point!("send.answered");
         match sent {
             Ok(reply) => self.succeed(operation, account, reply).await,
             Err(error) => self.fail(operation, account, &error).await,
@@ -161,6 +163,7 @@ impl Engine {
                 if shut_gate {
                     let name = account.name().as_str();
                     self.persist(|| self.store.close_gate(name, after, "rate_limited")).await?;
+                    crash_point!("gate.closed");
                 }
                 let next = NextState::Accepted { after, give_back_send: true };
                 self.move_on(operation, next, Some(&evidence), &|_| {}, None).await

@@ -97,8 +97,10 @@ impl Engine {
             | OperationState::Succeeded
             | OperationState::Rejected => return Err(CannotResolve::NotOpen(operation.state)),
         }
+        crash_point!("resolve.begin");
         let account = self.account(operation)?;
         let (next, child) = self.decide(operation, account, resolution).await?;
+        crash_point!("resolve.decided");
         let now = self.store.now();
         let change = change_by(operation, account, resolution, child.as_ref(), &next, now);
         let evidence = Evidence {
@@ -119,6 +121,7 @@ impl Engine {
             provider_request_id: None,
         };
         let recorded = self.store.record(operation, Some(&evidence), &outcome).await;
+        crash_point!("resolve.recorded");
         self.announce(operation.id);
         match recorded {
             Ok(Recorded::Applied(operation)) => Ok(*operation),

@@ -58,6 +58,7 @@ async fn call(
     org: &Organization,
     seat: Option<&AdminSeat>,
 ) -> Result<Reply<Done>> {
+    crash_point!("send.call");
     let organization = |reply: Reply<ChildOrg>| reply.map(|org| Done::Organization(Box::new(org)));
     match operation.kind {
         OperationKind::Create => {

@@ -25,6 +25,7 @@ use crate::{
 impl Engine {
     /// Looks once at what an open operation may have done, and moves it on if that proves anything.
     pub(super) async fn settle(&self, operation: &Operation) -> StoreResult<()> {
+        crash_point!("settle.claimed");
         let account = self.account(operation)?;
         let name = account.name().as_str();
         let proven = match operation.kind {
@@ -39,6 +40,7 @@ impl Engine {
             Some(id) => read_proven(account.provider.as_ref(), id).await,
             None => self.look(operation, account).await?,
         };
+        crash_point!("settle.read");
         if was_read(&sight) {
             self.store.note_reading(name).await?;
         }
@@ -51,7 +53,8 @@ impl Engine {
             after_reading(&situation, sight.reading, operation.absent_read_at, self.store.now());
         counters::readback(name, reading_word(sight.reading));
         info!(reading = reading_word(sight.reading), next = ?look, "looked at an open outcome");
-        match (look, sight.child) {
+        crash_point!("settle.record");
+        let moved = match (look, sight.child) {
             (Look::Succeed, Some(child)) => self.found(operation, account, child, &evidence).await,
             (Look::Succeed, None) => Ok(()),
             (Look::SendAgain, _) => {
@@ -71,7 +74,9 @@ impl Engine {
                 self.move_on(operation, NextState::Quarantined, Some(&evidence), &|_| {}, event)
                     .await
             }
-        }
+        };
+        crash_point!("settle.recorded");
+        moved
     }
 
     pub(super) async fn look(

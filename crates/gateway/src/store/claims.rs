@@ -147,7 +147,13 @@ async fn claim_due_in(
             }
         }
     }
+    if !claimed.is_empty() {
+        crash_point!("claim.commit");
+    }
     tx.commit().await.map_err(store_error)?;
+    if !claimed.is_empty() {
+        crash_point!("claim.committed");
+    }
     Ok(Due { claimed, more_waits })
 }
 
@@ -187,7 +193,13 @@ async fn expire_leases_in(mut tx: Tx, provider: &str, settle_window: Duration) -
             note_unknown_create(tx.get()?, provider).await?;
         }
     }
+    if !expired.is_empty() {
+        crash_point!("expire.commit");
+    }
     tx.commit().await.map_err(store_error)?;
+    if !expired.is_empty() {
+        crash_point!("expire.committed");
+    }
     Ok(u64::try_from(expired.len()).unwrap_or(u64::MAX))
 }
 

@@ -33,6 +33,7 @@ impl Store {
         operation: &NewOperation,
         options: BeginOptions<'_>,
     ) -> StoreResult<BeginCreate> {
+        crash_point!("intent.begin");
         bounded(self.begin_create_in(self.pool.begin().await?, org, operation, options)).await
     }
 
@@ -75,6 +76,7 @@ impl Store {
         plan: impl FnOnce(&mut Organization) -> Result<Plan, E>,
         options: BeginOptions<'_>,
     ) -> StoreResult<BeginUpdate<E>> {
+        crash_point!("intent.begin");
         let tx = self.pool.begin().await?;
         bounded(self.begin_operation_in(tx, scope, organization_id, plan, options)).await
     }
@@ -158,7 +160,9 @@ impl Store {
     /// Commits, and where the answer to the commit is lost looks whether it was done: nothing may be sent
     /// on the strength of a commit that is not known.
     async fn commit(&self, tx: Tx, operation: &Operation) -> StoreResult<()> {
+        crash_point!("intent.commit");
         let Err(error) = tx.commit().await else {
+            crash_point!("intent.committed");
             return Ok(());
         };
         match self.reread_operation(operation.id).await? {

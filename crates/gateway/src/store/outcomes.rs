@@ -98,12 +98,15 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn add_evidence(&self, operation_id: Uuid, evidence: &Evidence) -> StoreResult<()> {
+        crash_point!("evidence.begin");
         bounded(async {
             let mut tx = self.outcomes.begin().await?;
             insert_evidence(tx.get()?, operation_id, evidence).await?;
             tx.commit().await.map_err(store_error)
         })
-        .await
+        .await?;
+        crash_point!("evidence.committed");
+        Ok(())
     }
 
     /// Writes down where an operation goes next, if it still stands where `operation` says: same epoch,
@@ -127,6 +130,7 @@ async fn record_in(
     evidence: Option<&Evidence>,
     outcome: &Outcome<'_>,
 ) -> StoreResult<Recorded> {
+    crash_point!("record.begin");
     let Some(updated) = move_on(tx.get()?, operation, &outcome.next).await? else {
         tx.rollback().await?;
         return Ok(Recorded::Fenced);
@@ -134,6 +138,7 @@ async fn record_in(
     if let Some(evidence) = evidence {
         insert_evidence(tx.get()?, operation.id, evidence).await?;
     }
+    crash_point!("record.evidence");
     let before = lock_organization(tx.get()?, operation.organization_id).await?;
     let mut after = before.clone();
     (outcome.change)(&mut after);
@@ -157,7 +162,9 @@ async fn record_in(
         note_create(tx.get()?, operation, &outcome.next).await?;
     }
     notify(tx.get()?, operation.id).await?;
+    crash_point!("record.commit");
     tx.commit().await.map_err(store_error)?;
+    crash_point!("record.committed");
     Ok(Recorded::Applied(Box::new(updated)))
 }
 

@@ -12,7 +12,7 @@ const LEAVES: [&str; 2] = ["config", "telemetry"];
 
 /// The arrows of docs/ARCHITECTURE.md. They run downwards only, and a room may reach past the one below
 /// it: what a floor answers is told in the words of the store.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("http", &["auth", "app", "operations", "routing", "providers", "store"]),
     ("workers", &["app", "operations", "store"]),
     ("app", &["operations", "routing", "providers", "store"]),
@@ -23,6 +23,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("auth", &[]),
     ("config", &[]),
     ("telemetry", &[]),
+    ("crash_points", &[]),
 ];
 
 /// What crosses an arrow, and why that is right.
