@@ -3,14 +3,20 @@
 use maud::{Markup, html};
 use url::form_urlencoded::Serializer;
 
-/// A choice among words; none of them narrows nothing.
-pub(super) fn choice(name: &str, label: &str, words: &[&str], chosen: Option<&str>) -> Markup {
+/// A choice among words, or none of them, which has words of its own.
+pub(super) fn choice(
+    name: &str,
+    label: &str,
+    none: &str,
+    words: &[&str],
+    chosen: Option<&str>,
+) -> Markup {
     let id = format!("filter-{name}");
     html! {
         div.field {
             label for=(id) { (label) }
             select id=(id) name=(name) {
-                option value="" { "any" }
+                option value="" { (none) }
                 @for word in words {
                     option value=(word) selected[chosen == Some(*word)] { (word) }
                 }

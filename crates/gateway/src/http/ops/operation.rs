@@ -154,7 +154,7 @@ fn find_out(shown: &Shown) -> Markup {
             format!("Look in the customer's organization at {at} for the seat.")
         }
     };
-    html! { @if is_open(shown.out.state) { p { (hint) } } }
+    html! { @if is_open(shown.out.state) { p { (hint) " " a href="#settle" { "Then settle it" } "." } } }
 }
 
 fn facts(shown: &Shown, session: &Session, now: DateTime<Utc>) -> Markup {
@@ -167,11 +167,11 @@ fn facts(shown: &Shown, session: &Session, now: DateTime<Utc>) -> Markup {
                 dt { "Provider" } dd { (out.provider) }
                 @if session.caller.is_admin() { dt { "Tenant" } dd { (shown.operation.tenant) } }
                 dt { "Asked by" } dd { (out.actor) }
-                dt { "Request" } dd { code { (out.request_id) } }
+                dt { "Request id" } dd { code { (out.request_id) } }
                 dt { "Attempts" } dd { (out.attempts) }
                 @if let Some(evidence) = &out.evidence {
                     dt { "Sent" } dd { (phase_words(evidence.send_phase)) }
-                    dt { "Provider's request" }
+                    dt { "Provider's request id" }
                     dd {
                         @match &evidence.provider_request_id {
                             Some(id) => code { (id) },

@@ -169,9 +169,9 @@ fn filters(asked: &Asked, accounts: &[&str]) -> Markup {
     let [(_, state), (_, kind), (_, provider), (_, organization)] = asked.narrowed();
     html! {
         form.filters method="get" action=(PATH) role="search" {
-            (choice("state", "State", &states, state))
-            (choice("kind", "Kind", &kinds, kind))
-            (choice("provider", "Provider", accounts, provider))
+            (choice("state", "State", "all that are open", &states, state))
+            (choice("kind", "Kind", "any", &kinds, kind))
+            (choice("provider", "Provider", "any", accounts, provider))
             @if let Some(id) = organization {
                 input type="hidden" name="organization_id" value=(id);
             }

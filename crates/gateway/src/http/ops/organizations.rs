@@ -83,9 +83,9 @@ fn filters(narrowed: &[(&str, Option<&str>); 5], accounts: &[&str]) -> Markup {
         form.filters method="get" action=(PATH) role="search" {
             (text("customer_id", "Customer id", customer_id))
             (text("q", "Name begins with", name))
-            (choice("provider", "Provider", accounts, provider))
-            (choice("status", "Status", &statuses, status))
-            (choice("usable", "Usable", &["true", "false"], usable))
+            (choice("provider", "Provider", "any", accounts, provider))
+            (choice("status", "Status", "any", &statuses, status))
+            (choice("usable", "Usable", "any", &["true", "false"], usable))
             button type="submit" { "Search" }
         }
     }

@@ -69,7 +69,7 @@ fn waiting(overview: &Overview, now: DateTime<Utc>) -> Markup {
                     a href={ "/ops/operations/" (oldest.id) } {
                         (words::kind(oldest.kind)) " at " (oldest.provider)
                     }
-                    ", " (words::state(oldest.state)) ", open "
+                    ", " (oldest.state) ", open "
                     @if let Some(since) = oldest.unknown_since {
                         "since " (words::moment(since, now))
                     } @else { "from its beginning" }
@@ -108,7 +108,12 @@ fn provider(view: &ProviderView, now: DateTime<Utc>) -> Markup {
     let signals = &view.health.signals;
     html! {
         article.card aria-label=(view.account.name()) {
-            h3 { (view.account.name()) " " small { (view.account.kind.name()) } }
+            h3 {
+                (view.account.name())
+                @if view.account.name().as_str() != view.account.kind.name() {
+                    " " small { "at " (view.account.kind.name()) }
+                }
+            }
             p {
                 (words::health(view.health.state)) " " (words::gate(view.gate.is_some()))
             }

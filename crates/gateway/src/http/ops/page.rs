@@ -87,7 +87,9 @@ impl Page<'_> {
                     a.skip href="#main" { "Skip to the content" }
                     (self.header())
                     main #main tabindex="-1" { (main) }
-                    footer { "As of " (words::clock(self.now)) ". Load the page again for newer." }
+                    @if self.session.is_some() {
+                        footer { "As of " (words::clock(self.now)) ". Load the page again for newer." }
+                    }
                 }
             }
         }

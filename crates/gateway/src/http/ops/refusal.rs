@@ -45,7 +45,11 @@ fn page_of(problem: &Problem, request_id: Option<&str>) -> Response {
 pub(super) fn told(problem: &Problem) -> Markup {
     html! {
         div.alert role="alert" {
-            p { strong { (problem.title) } ": " (problem.detail) "." }
+            p {
+                strong { (problem.title) }
+                // The faults say it all.
+                @if problem.errors.is_empty() { ": " (problem.detail) } "."
+            }
             (faults(problem))
         }
     }

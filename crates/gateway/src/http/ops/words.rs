@@ -27,7 +27,7 @@ pub(super) fn clock(at: DateTime<Utc>) -> Markup {
 
 /// A moment, and how far it is from now.
 pub(super) fn moment(at: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
-    html! { (clock(at)) " " span.age { (distance(at, now)) } }
+    html! { (clock(at)) ", " span.age { (distance(at, now)) } }
 }
 
 /// A moment that may be unknown.
@@ -119,11 +119,19 @@ pub(super) fn kind(kind: OperationKind) -> &'static str {
     }
 }
 
-/// A JSON value as it is read: texts without their quotes.
+/// A JSON value as it is read: without quotes and braces.
 pub(super) fn value(value: &Value) -> String {
+    let joined = |parts: Vec<String>, between: &str| {
+        if parts.is_empty() { "none".to_owned() } else { parts.join(between) }
+    };
     match value {
-        Value::Null => "–".to_owned(),
+        Value::Null => "none".to_owned(),
         Value::String(text) => text.clone(),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Array(items) => joined(items.iter().map(self::value).collect(), "; "),
+        Value::Object(map) => {
+            let pairs = map.iter().map(|(name, value)| format!("{name} {}", self::value(value)));
+            joined(pairs.collect(), ", ")
+        }
     }
 }
