@@ -3,6 +3,7 @@
 //! It runs on tracked tasks, so a caller that hangs up stops nothing, and a drain can wait for it.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,10 +11,10 @@ use std::{
     time::Duration,
 };
 
-use partner_core::AdminSeat;
+use partner_core::{AdminSeat, ProviderName};
 use provider_http::{TraceContext, with_trace_context};
 use tokio::{
-    sync::{Notify, broadcast},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast},
     task::JoinHandle,
     time::Instant,
 };
@@ -26,6 +27,10 @@ use crate::{
     providers::{Account, Registry},
     store::{CreateBudget, Operation, OperationState, StoreResult},
 };
+
+/// What the worker has in hand of one account at a time. A backlog must not outrun its leases, nor the
+/// provider's own limit: Scaleway answers 50 requests a second (seen 2026-11).
+const WORK_IN_HAND: usize = 32;
 
 /// The pace and the limits of the engine.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +55,8 @@ pub struct Engine {
     moved: broadcast::Sender<Uuid>,
     wake: Notify,
     draining: CancellationToken,
+    /// Room for the worker at each account.
+    room: BTreeMap<ProviderName, Arc<Semaphore>>,
     /// Accepted work is known to wait, so that whatever ends may make room for it.
     work_waits: AtomicBool,
 }
@@ -61,8 +68,12 @@ impl Engine {
         let (moved, _) = broadcast::channel(1024);
         let (tasks, wake) = (TaskTracker::new(), Notify::new());
         let draining = CancellationToken::new();
+        let room = registry
+            .iter()
+            .map(|account| (account.name().clone(), Arc::new(Semaphore::new(WORK_IN_HAND))))
+            .collect();
         let work_waits = AtomicBool::new(true);
-        Arc::new(Self { store, registry, settings, tasks, moved, wake, draining, work_waits })
+        Arc::new(Self { store, registry, settings, tasks, moved, wake, draining, room, work_waits })
     }
 
     /// The partner accounts.
@@ -175,6 +186,16 @@ impl Engine {
             self.wake.notify_one();
             return;
         }
+        self.launch(operation, taken_at, seat, None);
+    }
+
+    fn launch(
+        self: &Arc<Self>,
+        operation: Operation,
+        taken_at: Instant,
+        seat: Option<AdminSeat>,
+        place: Option<OwnedSemaphorePermit>,
+    ) {
         let engine = Arc::clone(self);
         let span = info_span!(
             "operation",
@@ -186,7 +207,10 @@ impl Engine {
         );
         let deadline = taken_at + self.settings.lease;
         let context = trace_of(&operation);
-        let attempt = async move { engine.attempt(operation, deadline, seat).await };
+        let attempt = async move {
+            engine.attempt(operation, deadline, seat).await;
+            drop(place);
+        };
         self.tasks.spawn(with_trace_context(context, attempt).instrument(span));
     }
 
@@ -200,19 +224,23 @@ impl Engine {
             let name = account.name().as_str();
             let expired = self.store.expire_leases(name, account.settle_window).await?;
             moved += usize::try_from(expired).unwrap_or(usize::MAX);
-            for operation in self.store.claim_unknown(name, 20, self.settings.lease).await? {
+            for operation in
+                self.store.claim_unknown(name, self.room(account), self.settings.lease).await?
+            {
                 moved += 1;
-                self.start_settling(operation);
+                let place = self.take_place(account);
+                self.start_settling(operation, place);
             }
             for creates in [false, true] {
                 let taken_at = Instant::now();
-                let budget = self.budget(account);
+                let (budget, room) = (self.budget(account), self.room(account));
                 let lease = self.settings.lease;
-                let due = self.store.claim_due(name, creates, 20, lease, &budget).await?;
+                let due = self.store.claim_due(name, creates, room, lease, &budget).await?;
                 waits |= due.more_waits;
                 for operation in due.claimed {
                     moved += 1;
-                    self.start(operation, taken_at, None);
+                    let place = self.take_place(account);
+                    self.launch(operation, taken_at, None, place);
                 }
             }
         }
@@ -220,7 +248,18 @@ impl Engine {
         Ok(moved)
     }
 
-    fn start_settling(self: &Arc<Self>, operation: Operation) {
+    /// How much more the worker may take in hand at an account.
+    fn room(&self, account: &Account) -> i64 {
+        let room = self.room.get(account.name()).map_or(0, |room| room.available_permits());
+        i64::try_from(room).unwrap_or(0)
+    }
+
+    fn take_place(&self, account: &Account) -> Option<OwnedSemaphorePermit> {
+        let room = self.room.get(account.name())?;
+        Arc::clone(room).try_acquire_owned().ok()
+    }
+
+    fn start_settling(self: &Arc<Self>, operation: Operation, place: Option<OwnedSemaphorePermit>) {
         let engine = Arc::clone(self);
         let span = info_span!(
             "settle",
@@ -236,6 +275,7 @@ impl Engine {
                 warn!(error = %error, "an open outcome was left to its next look");
             }
             engine.announce(operation.id);
+            drop(place);
         };
         self.tasks.spawn(with_trace_context(context, work).instrument(span));
     }
