@@ -8,6 +8,7 @@ mod harness;
 mod adopt;
 mod bad_input;
 mod commands;
+mod console;
 mod create;
 mod customers;
 mod database;

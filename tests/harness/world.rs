@@ -6,7 +6,7 @@ use chrono::Utc;
 use partner_gateway::{
     app::App,
     auth::{MintRequest, Scope, ScopeSet, Tenant, mint},
-    config::Config,
+    config::{AuthConfig, Config},
     run::Gateway,
     store::{DatabaseSettings, OperationState, Store, embedded_migrations},
     telemetry,
@@ -102,6 +102,17 @@ impl World {
     /// A client without a token.
     pub(crate) fn anonymous(&self) -> Client {
         Client::new(format!("http://{}", self.gateways[0].addr()), None)
+    }
+
+    /// A client without a token, at the first gateway's internal listener.
+    pub(crate) fn internal(&self) -> Client {
+        let address = self.gateways[0].internal_addr().expect("it has an internal listener");
+        Client::new(format!("http://{address}"), None)
+    }
+
+    /// Whose tokens the gateways believe.
+    pub(crate) fn auth(&self) -> &AuthConfig {
+        &self.config.auth
     }
 
     /// A token that is good for an hour.
