@@ -11,7 +11,7 @@ use super::{
     gates::{CreateBudget, create_may_pass, note_unknown_create},
     lane::{Tx, bounded},
     model::{Operation, OperationKind, OperationState},
-    rows::OperationRow,
+    rows::{OperationRow, interval},
 };
 
 /// An operation that was taken up to be sent.
@@ -248,12 +248,4 @@ pub(super) async fn take(
     .await
     .map_err(store_error)?;
     Ok(Claimed::Taken(Box::new(operation)))
-}
-
-pub(super) fn interval(duration: Duration) -> sqlx::postgres::types::PgInterval {
-    sqlx::postgres::types::PgInterval {
-        months: 0,
-        days: 0,
-        microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
-    }
 }

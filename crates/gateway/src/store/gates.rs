@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::{
-    claims::interval,
     connect::Store,
     error::{StoreResult, store_error},
+    rows::interval,
 };
 
 /// How many creates of an account may be in doubt at once.

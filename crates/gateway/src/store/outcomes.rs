@@ -10,7 +10,6 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use super::{
-    claims::interval,
     connect::Store,
     error::{StoreError, StoreResult, store_error},
     events::{EventContext, append_event},
@@ -20,7 +19,7 @@ use super::{
     model::{
         Evidence, EvidenceKind, Operation, OperationKind, OperationState, OrgStatus, Organization,
     },
-    rows::{OperationRow, OrganizationRow},
+    rows::{OperationRow, OrganizationRow, interval},
 };
 
 /// Where an operation goes next.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use partner_core::{EmailAddress, Owner, ProviderName, ProviderOrgId, Role};
 use serde_json::Value;
+use sqlx::postgres::types::PgInterval;
 use uuid::Uuid;
 
 use super::{
@@ -173,4 +174,13 @@ impl TryFrom<OperationRow> for Operation {
 /// A member's role in the database.
 pub(super) fn role(text: Option<String>) -> Result<Option<Role>, StoreError> {
     text.map(|text| from_json(Value::String(text), "a role")).transpose()
+}
+
+/// A duration as PostgreSQL has it.
+pub(super) fn interval(duration: std::time::Duration) -> PgInterval {
+    PgInterval {
+        months: 0,
+        days: 0,
+        microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
+    }
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{
     ListOut,
-    operations::OperationOut,
+    operation_out::OperationOut,
     organization_in::MemberIn,
     written::{accepted, mark_replay},
 };

@@ -3,6 +3,7 @@
 pub(crate) mod customers;
 mod list;
 pub(crate) mod members;
+mod operation_out;
 #[expect(unused_qualifications, reason = "utoipa's `params(..)` expands to a qualified path")]
 pub(crate) mod operations;
 mod organization_in;
@@ -15,5 +16,5 @@ pub(crate) mod providers;
 mod written;
 
 pub(crate) use list::ListOut;
-pub(crate) use operations::{EvidenceOut, OperationOut};
+pub(crate) use operation_out::{EvidenceOut, OperationOut};
 pub(crate) use organization_out::OrganizationOut;

@@ -7,14 +7,12 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{ListOut, written::mark_replay};
+use super::{ListOut, operation_out::OperationOut, written::mark_replay};
 use crate::{
-    app::OperationView,
     http::{
         body::{Faults, Object},
         extract::{Authorized, Id, LONGEST_WAIT, ListKind, QueryFields, Write, scope},
@@ -22,91 +20,8 @@ use crate::{
         state::ApiState,
     },
     operations::Resolution,
-    store::{Candidate, OperationFilter, OperationKind, OperationState, SendPhase},
+    store::{OperationFilter, OperationKind, OperationState},
 };
-
-/// A write that reaches a provider.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Operation)]
-pub(crate) struct OperationOut {
-    /// UUIDv7.
-    pub id: Uuid,
-    pub organization_id: Uuid,
-    /// The partner account.
-    pub provider: String,
-    pub kind: OperationKind,
-    /// `unknown`: it may have been done, and the gateway is finding out; `quarantined`: only a person can.
-    pub state: OperationState,
-    /// How often it was taken up to be sent.
-    pub attempts: i32,
-    /// When it is looked at next; null when it is not.
-    #[schema(required)]
-    pub next_attempt_at: Option<DateTime<Utc>>,
-    /// Who asked: the token's `sub`.
-    pub actor: String,
-    /// The gateway's id of the request that asked.
-    pub request_id: String,
-    /// Why it was rejected; null unless it was.
-    #[schema(required)]
-    pub error: Option<Problem>,
-    /// What was seen of it; null before it was taken up.
-    #[schema(required)]
-    pub evidence: Option<EvidenceOut>,
-    pub created_at: DateTime<Utc>,
-    pub updated_at: DateTime<Utc>,
-    /// When it succeeded or was rejected; null while it is open.
-    #[schema(required)]
-    pub finished_at: Option<DateTime<Utc>>,
-}
-
-/// What was seen of an operation.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Evidence)]
-pub(crate) struct EvidenceOut {
-    /// `not_sent`: nothing of it ever left; `sent`: something may have.
-    pub send_phase: SendPhase,
-    /// The provider's id of the last request, for its support.
-    #[schema(required)]
-    pub provider_request_id: Option<String>,
-    /// Until when an absence at the provider proves nothing.
-    #[schema(required)]
-    pub settle_until: Option<DateTime<Utc>>,
-    /// Organizations at the provider that may be what it made.
-    pub candidates: Vec<Candidate>,
-}
-
-impl OperationOut {
-    /// An operation as callers see it.
-    pub(crate) fn new(view: OperationView) -> Self {
-        let operation = view.operation;
-        let settle_until = operation.settle_until;
-        let is_open = !operation.state.is_final() && operation.state != OperationState::Quarantined;
-        Self {
-            id: operation.id,
-            organization_id: operation.organization_id,
-            provider: operation.provider.into(),
-            kind: operation.kind,
-            state: operation.state,
-            attempts: operation.attempts,
-            next_attempt_at: operation.next_attempt_at.filter(|_| is_open),
-            actor: operation.actor,
-            error: view.failure.map(|failure| Problem {
-                request_id: Some(operation.request_id.clone()),
-                ..Problem::of_failure(failure)
-            }),
-            request_id: operation.request_id,
-            evidence: view.send_phase.map(|send_phase| EvidenceOut {
-                send_phase,
-                provider_request_id: view.provider_request_id,
-                settle_until,
-                candidates: view.candidates,
-            }),
-            created_at: operation.created_at,
-            updated_at: operation.updated_at,
-            finished_at: operation.finished_at,
-        }
-    }
-}
 
 /// The parameters of the list.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     ListOut, OrganizationOut,
-    operations::OperationOut,
+    operation_out::OperationOut,
     organization_in::{AdoptIn, OrganizationIn, OrganizationPatchIn},
     organization_read::{merge_patch, read_adopt, read_create},
     plan_out::PlanOut,

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{operations::OperationOut, organization_out::OrganizationOut};
+use super::{operation_out::OperationOut, organization_out::OrganizationOut};
 use crate::{
     app::{App, Written},
     http::{
