@@ -164,8 +164,9 @@ impl Engine {
                     }
                 }
             };
-            // Each is a reason to look again.
+            // Each is a reason to look again. In their order, so that a history plays the same again.
             tokio::select! {
+                biased;
                 () = heard => {}
                 () = tokio::time::sleep_until(until) => {}
                 () = self.draining.cancelled(), if !self.draining.is_cancelled() => {}
