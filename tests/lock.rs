@@ -1,5 +1,6 @@
 //! Locking and unlocking: what is answered is how the organization then is, whoever locked it.
 
+use futures::future::join_all;
 use sandbox::{Answer, Fault, FaultRule, Operation};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -145,5 +146,31 @@ async fn a_lock_whose_answer_is_lost_is_found_and_the_unlock_behind_it_waits() {
     assert_eq!(lock["state"], "succeeded");
     let tally = world.providers().tally(Operation::LockOrganization);
     assert_eq!(tally.received, 1, "it was read back and not sent again");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_stays_silent_is_left_alone_for_a_while_by_every_gateway() {
+    let mut world = World::new().await;
+    world.add_gateway().await;
+    let client = world.client();
+    let mut locks = Vec::new();
+    for n in 0..6 {
+        let org = client.create(&cloud_customer(&format!("cust-{n}"))).await;
+        locks.push(format!("/v1/organizations/{}/lock", org["id"].as_str().unwrap()));
+    }
+    world.providers().stop();
+    let at = |gateway: usize| world.at(gateway, &client);
+    let silences = locks[..5].iter().map(|lock| client.post(lock, &json!({})).wait(1).into_future());
+    for waiting in join_all(silences).await {
+        assert_eq!(waiting.expect(202)["state"], "accepted");
+    }
+    for gateway in [0, 1] {
+        let account = at(gateway).get("/v1/providers/scaleway").await.expect(200);
+        assert_eq!(account["health"]["circuit"], "open", "{account}");
+        assert!(account["health"]["closed_until"].is_string());
+    }
+    let held_back = at(1).post(&locks[5], &json!({})).respond_async().await.expect(202);
+    assert_eq!((&held_back["state"], &held_back["attempts"]), (&json!("accepted"), &json!(0)));
     world.finish().await;
 }

@@ -25,6 +25,11 @@ use crate::{
     },
 };
 
+/// After so many calls in a row without an answer an account is left alone for a while.
+const SILENCES: u32 = 5;
+/// For so long; the next call after it tells whether it goes on.
+const SILENCE_PAUSE: Duration = Duration::from_secs(5);
+
 impl Engine {
     pub(super) async fn attempt(
         self: Arc<Self>,
@@ -57,10 +62,15 @@ impl Engine {
         crash_point!("send.before");
         let sent = send(account.provider.as_ref(), operation, &org, seat.as_ref(), deadline).await;
         crash_point!("send.answered");
-        match sent {
+        let pause = pause_after(account, &sent);
+        let written = match sent {
             Ok(reply) => self.succeed(operation, account, reply).await,
             Err(error) => self.fail(operation, account, &error).await,
+        };
+        if let Some((wait, reason)) = pause {
+            self.store.close_gate(account.name().as_str(), wait, reason).await?;
         }
+        written
     }
 
     pub(super) fn account(&self, operation: &Operation) -> StoreResult<&Account> {
@@ -251,6 +261,20 @@ impl Engine {
         };
         Ok(made_at.is_some_and(|at| self.store.now() < at + account.settle_window))
     }
+}
+
+/// How long every replica leaves an account alone after an answer, and why: it has nothing left of its
+/// rate limit, or it has been silent too often in a row.
+fn pause_after(
+    account: &Account,
+    sent: &Result<Reply<Done>, Error>,
+) -> Option<(Duration, &'static str)> {
+    let is_silent = sent.as_ref().is_err_and(|error| error.kind() == Kind::Unavailable);
+    if is_silent {
+        return (account.note_silence() >= SILENCES).then_some((SILENCE_PAUSE, "silent"));
+    }
+    account.note_answer();
+    account.exhausted_for().map(|wait| (wait, "rate_limit_exhausted"))
 }
 
 fn failure_evidence(operation: &Operation, error: &Error) -> Evidence {

@@ -1,6 +1,13 @@
 //! The partner accounts, by name. A new kind of provider is one arm here.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use partner_core::{Capabilities, CreateRecovery, Field, Kind, PartnerProvider, ProviderName};
 use provider_archera::{ArcheraConfig, ArcheraProvider};
@@ -20,6 +27,8 @@ pub struct Account {
     pub settle_window: Duration,
     /// What was last heard of it.
     signals: Arc<AccountSignals>,
+    /// How many calls in a row it could not answer.
+    failures: Arc<AtomicU32>,
 }
 
 /// The configuration names an account that cannot be made.
@@ -124,7 +133,13 @@ fn account(config: &ProviderConfig) -> Result<Account, RegistryError> {
             (Arc::new(provider), signals)
         }
     };
-    Ok(Account { provider, kind: config.kind(), settle_window: config.settle_window, signals })
+    Ok(Account {
+        provider,
+        kind: config.kind(),
+        settle_window: config.settle_window,
+        signals,
+        failures: Arc::default(),
+    })
 }
 
 impl Account {
@@ -156,6 +171,23 @@ impl Account {
     #[must_use]
     pub fn create_recovery(&self) -> CreateRecovery {
         self.capabilities().create_recovery()
+    }
+
+    /// It answered, whatever it said.
+    pub fn note_answer(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+    }
+
+    /// It could not be reached or could not answer. Answers how many times in a row that makes.
+    pub fn note_silence(&self) -> u32 {
+        self.failures.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// For how long it must not be asked, because it said that nothing is left of its rate limit.
+    #[must_use]
+    pub fn exhausted_for(&self) -> Option<Duration> {
+        let limit = self.signals.snapshot().rate_limit?;
+        (limit.remaining == Some(0)).then(|| limit.reset.or(limit.window)).flatten()
     }
 
     /// How well it is, by its last answers.
