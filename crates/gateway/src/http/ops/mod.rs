@@ -25,14 +25,13 @@ mod words;
 
 use axum::{
     Router,
-    extract::Path,
     http::{StatusCode, header},
     middleware::from_fn,
     response::{IntoResponse, Response},
     routing::{any, get},
 };
 
-use super::{problem::Problem, state::ApiState};
+use super::{extract::Id, problem::Problem, state::ApiState};
 
 /// Where the console begins.
 pub(super) const HOME: &str = "/ops";
@@ -64,6 +63,6 @@ async fn home() -> Response {
     see(HOME)
 }
 
-async fn back_to_operation(Path(id): Path<uuid::Uuid>) -> Response {
+async fn back_to_operation(Id(id): Id) -> Response {
     see(&format!("/ops/operations/{id}"))
 }

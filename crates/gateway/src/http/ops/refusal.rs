@@ -32,7 +32,10 @@ fn page_of(problem: &Problem, request_id: Option<&str>) -> Response {
     let main = html! {
         div.narrow {
             h1 { (problem.title) }
-            (told(problem))
+            div.alert role="alert" {
+                @if problem.errors.is_empty() { p { (problem.detail) "." } }
+                (faults(problem))
+            }
             p { a href="/ops" { "To the overview" } }
             @if let Some(id) = request_id { p.help { "Request " code { (id) } } }
         }
@@ -41,7 +44,7 @@ fn page_of(problem: &Problem, request_id: Option<&str>) -> Response {
     Page { title: &problem.title, here: Here::Nowhere, session: None, now }.answer(status, main)
 }
 
-/// A problem in words, every fault of it, and what the provider said.
+/// A problem in words on a page about something else.
 pub(super) fn told(problem: &Problem) -> Markup {
     html! {
         div.alert role="alert" {
