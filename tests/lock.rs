@@ -161,7 +161,8 @@ async fn a_provider_that_stays_silent_is_left_alone_for_a_while_by_every_gateway
     }
     world.providers().stop();
     let at = |gateway: usize| world.at(gateway, &client);
-    let silences = locks[..5].iter().map(|lock| client.post(lock, &json!({})).wait(1).into_future());
+    let silences =
+        locks[..5].iter().map(|lock| client.post(lock, &json!({})).wait(1).into_future());
     for waiting in join_all(silences).await {
         assert_eq!(waiting.expect(202)["state"], "accepted");
     }

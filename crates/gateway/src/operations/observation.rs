@@ -165,7 +165,7 @@ mod tests {
         let provider = lock(LockOrigin::Provider, "validate_email");
         let partner = lock(LockOrigin::Partner, "locked_by_reseller");
         let first = merge_locks(&[], &shown(Some(provider.clone())));
-        assert_eq!(first, [provider.clone()]);
+        assert_eq!(first, std::slice::from_ref(&provider));
         let both = merge_locks(&first, &shown(Some(partner.clone())));
         assert_eq!(both, [provider.clone(), partner]);
         assert_eq!(merge_locks(&both, &shown(Some(provider.clone()))), [provider]);

@@ -42,6 +42,7 @@ impl Engine {
         };
         crash_point!("settle.read");
         if was_read(&sight) {
+            account.note_answer();
             self.store.note_reading(name).await?;
         }
         let evidence = sight_evidence(operation, &sight);
