@@ -143,6 +143,13 @@ fn account(config: &ProviderConfig) -> Result<Account, RegistryError> {
 }
 
 impl Account {
+    /// The same account reached another way, of which nothing was heard yet.
+    #[must_use]
+    pub fn reached_by(&self, provider: Arc<dyn PartnerProvider>) -> Self {
+        let (signals, failures) = (Arc::default(), Arc::default());
+        Self { provider, signals, failures, ..self.clone() }
+    }
+
     /// The account's name.
     #[must_use]
     pub fn name(&self) -> &ProviderName {
