@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::{FutureExt, future::join_all};
 use partner_gateway::store::{
     BeginCreate, BeginOptions, Certainty, CreateBudget, DatabaseSettings, NewOperation,
@@ -12,6 +13,7 @@ use serde_json::json;
 use test_database::TestDatabase;
 use uuid::Uuid;
 
+const LEASE: Duration = Duration::from_secs(60);
 const BUDGET: CreateBudget =
     CreateBudget { at_risk: i64::MAX, window: Duration::from_secs(300), readable: false };
 
@@ -41,8 +43,8 @@ fn organization(n: usize) -> Organization {
         create_fingerprint: None,
         last_event: 0,
         version: 1,
-        created_at: chrono::Utc::now(),
-        updated_at: chrono::Utc::now(),
+        created_at: Utc::now(),
+        updated_at: Utc::now(),
     }
 }
 
@@ -55,7 +57,7 @@ async fn begin(store: &Store, org: &Organization) -> Option<Uuid> {
         request_id: "test".to_owned(),
         traceparent: None,
     };
-    let options = BeginOptions { lease: Duration::from_secs(60), budget: &BUDGET, key: None };
+    let options = BeginOptions { lease: LEASE, budget: &BUDGET, key: None };
     match store.begin_create(org, &operation, options).await {
         Ok(BeginCreate::Begun(begun)) => Some(begun.organization_id),
         Ok(BeginCreate::AlreadyMapped(_) | BeginCreate::Replay(_)) | Err(_) => None,
@@ -96,5 +98,42 @@ async fn what_is_acknowledged_is_there_whatever_was_broken_off_before() {
         assert!(seen.is_some(), "round {round}: nobody else sees an acknowledged row");
         other.close().await;
     }
+    store.close().await;
+}
+
+/// Waits until somebody waits for a lock in this database, and answers the server's time.
+async fn until_a_lock_is_waited_for(pool: &sqlx::PgPool) -> DateTime<Utc> {
+    let waiting = "select exists (select 1 from pg_stat_activity
+                   where datname = current_database() and wait_event_type = 'Lock')";
+    while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await.unwrap() {}
+    sqlx::query_scalar("select clock_timestamp()").fetch_one(pool).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_is_not_spent_by_waiting_for_others() {
+    let database = TestDatabase::new(embedded_migrations()).await.unwrap();
+    let url = SecretString::from(database.url());
+    let store = Store::connect(&DatabaseSettings { url, max_connections: 4 }).await.unwrap();
+    let pool = database.pool().await.unwrap();
+    let mut other = pool.begin().await.unwrap();
+    sqlx::query("insert into provider_gates (provider) values ('scaleway')")
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    let org = organization(1);
+    let released = async {
+        let at = until_a_lock_is_waited_for(&pool).await;
+        other.rollback().await.unwrap();
+        at
+    };
+    let (begun, released_at) = futures::join!(begin(&store, &org), released);
+    let lease_until: DateTime<Utc> =
+        sqlx::query_scalar("select lease_until from operations where organization_id = $1")
+            .bind(begun.expect("it was committed"))
+            .fetch_one(&pool)
+            .await
+            .unwrap();
+    assert!(lease_until >= released_at + LEASE, "the lease began before it was waited for");
+    pool.close().await;
     store.close().await;
 }

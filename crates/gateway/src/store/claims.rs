@@ -204,6 +204,9 @@ async fn expire_leases_in(mut tx: Tx, provider: &str, settle_window: Duration) -
 }
 
 /// Takes one accepted operation up within a transaction, if its organization and its account let it.
+///
+/// The lease begins here: `now()` is when the transaction began, and it may have waited since for the locks
+/// of others.
 pub(super) async fn take(
     connection: &mut PgConnection,
     id: Uuid,
@@ -219,7 +222,7 @@ pub(super) async fn take(
         OperationRow,
         "update operations o
          set state = 'sending', epoch = epoch + 1, attempts = attempts + 1, sends = sends + 1,
-             lease_until = now() + $2, first_sent_at = coalesce(first_sent_at, now()), updated_at = now()
+             lease_until = clock_timestamp() + $2, first_sent_at = coalesce(first_sent_at, now()), updated_at = now()
          where o.id = $1 and o.state = 'accepted' and o.sends < 2
            and not exists (select from provider_gates g
                            where g.provider = o.provider and g.closed_until > now())
