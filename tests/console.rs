@@ -314,7 +314,8 @@ async fn a_form_that_is_not_ours_is_refused_and_changes_nothing() {
     let (token, others): (&'static str, &'static str) = (token.leak(), others.leak());
     let ours = browser.client.base();
 
-    let attempts: [(Vec<(&str, &str)>, Vec<(&str, &str)>); 6] = [
+    type Pairs<'a> = Vec<(&'a str, &'a str)>;
+    let attempts: [(Pairs<'_>, Pairs<'_>); 6] = [
         (fields.clone(), vec![("Origin", ours)]),
         (with(""), vec![("Origin", ours)]),
         (with(others), vec![("Origin", ours)]),

@@ -298,12 +298,10 @@ mod tests {
             error(Kind::RateLimited, Effect::NotApplied)
                 .with_retry_after(Some(Duration::from_secs(seconds)))
         };
-        let wait = |seconds| match after_failure(&create(), &asked(seconds), at(1)) {
-            Step::SendAgain { after, shut_gate: true } => after.as_secs(),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(wait(7), 7);
-        assert_eq!(wait(86_400), 600);
+        let shut =
+            |seconds| Step::SendAgain { after: Duration::from_secs(seconds), shut_gate: true };
+        assert_eq!(after_failure(&create(), &asked(7), at(1)), shut(7));
+        assert_eq!(after_failure(&create(), &asked(86_400), at(1)), shut(600));
     }
 
     #[test]
