@@ -1,0 +1,82 @@
+//! The search in bounds small enough for every build: it finds what is broken on purpose, and what the
+//! design's promise leaves out is really needed.
+
+use super::{
+    scenario::{
+        Answers, INVITE, LOCK_UNLOCK_OUTAGE, Mutation, ONE_CREATE, Scenario, UNREADABLE_CREATE,
+        World,
+    },
+    search::search,
+    told,
+    violation::Violation,
+};
+
+const MOST: usize = 100_000;
+
+/// A create in an outage, at a provider that is prompt or silent.
+const SHORT: Scenario =
+    Scenario { is_prompt: true, answers: Answers::Outage, operator: false, ..ONE_CREATE };
+
+fn violation_in(world: World, scenario: Scenario) -> Option<Violation> {
+    search(&Scenario { world, ..scenario }, MOST).violation.map(|(violation, _)| violation)
+}
+
+#[test]
+fn what_is_promised_holds() {
+    for scenario in [SHORT, UNREADABLE_CREATE, INVITE, LOCK_UNLOCK_OUTAGE] {
+        let found = search(&scenario, MOST);
+        if let Some((violation, trace)) = &found.violation {
+            panic!("{}: {violation}\n{}", scenario.name, told(trace));
+        }
+        assert!(found.is_whole, "{} was not searched to its end", scenario.name);
+        assert_eq!(found.stuck, 0, "{}\n{}", scenario.name, told(&found.stuck_trace));
+    }
+}
+
+#[test]
+fn every_broken_rule_is_caught() {
+    for mutation in Mutation::ALL {
+        let found = search(&mutation.scenario(), MOST);
+        assert!(found.violation.is_some(), "{mutation:?} was not caught");
+    }
+}
+
+#[test]
+fn the_trace_of_a_violation_leads_to_it() {
+    let found = search(&Mutation::ExpiredSentAsNew.scenario(), MOST);
+    let (violation, trace) = found.violation.unwrap();
+    assert_eq!(violation, Violation::MadeTwice);
+    let told = told(&trace);
+    assert_eq!(told.matches("sends it").count(), 2, "{told}");
+    assert_eq!(told.matches("the provider does it").count(), 2, "{told}");
+    assert_eq!(told.matches("the lease runs out").count(), 1, "{told}");
+}
+
+#[test]
+fn an_organization_that_was_slow_may_not_be_missed_once_more() {
+    let world = World { slow_ones_flicker: true, ..World::default() };
+    let scenario = Scenario { operator: false, ..ONE_CREATE };
+    assert_eq!(violation_in(World::default(), SHORT), None);
+    assert_eq!(violation_in(world, scenario), Some(Violation::MadeTwice));
+}
+
+#[test]
+fn a_lock_may_not_be_done_after_it_was_read_as_not_done() {
+    let world = World { locks_land_after_readings: true, ..World::default() };
+    assert_eq!(violation_in(world, LOCK_UNLOCK_OUTAGE), Some(Violation::LockMisread));
+}
+
+#[test]
+fn a_request_may_not_be_done_beyond_the_settle_window() {
+    let world = World { lands_beyond_the_window: true, ..World::default() };
+    let scenario = Scenario { operator: false, ..ONE_CREATE };
+    assert_eq!(violation_in(world, scenario), Some(Violation::Forgotten));
+}
+
+#[test]
+fn an_operator_may_not_settle_a_create_that_was_never_read() {
+    let world = World { settled_unread: true, ..World::default() };
+    let found = search(&Scenario { world, operator: true, ..SHORT }, MOST);
+    assert!(found.is_whole && found.violation.is_none());
+    assert!(found.stuck > 0, "creates no longer wait for a reading that nobody makes");
+}
