@@ -87,8 +87,8 @@ mod tests {
         let rounds = rounds(20);
         for freeze in FREEZES {
             for kind in [Kind::ScalewayCreate, Kind::ArcheraCreate] {
-                let there = |scene: &&Scene| scene.freeze == freeze && scene.kind == kind;
-                assert!(rounds.iter().find(there).is_some(), "{kind:?} {freeze:?}");
+                let there = |scene: &Scene| scene.freeze == freeze && scene.kind == kind;
+                assert!(rounds.iter().any(there), "{kind:?} {freeze:?}");
             }
         }
     }
