@@ -36,6 +36,8 @@ impl Engine {
             | OperationKind::Invite
             | OperationKind::AdminRole => None,
         };
+        // What is not there was not there when the reading began; how long it took proves nothing.
+        let read_at = self.store.now();
         let sight = match &proven {
             Some(id) => read_proven(account.provider.as_ref(), id).await,
             None => self.look(operation, account).await?,
@@ -50,8 +52,7 @@ impl Engine {
             return self.close_proven(operation, account, &id, sight.child, &evidence).await;
         }
         let situation = self.situation(operation, account);
-        let look =
-            after_reading(&situation, sight.reading, operation.absent_read_at, self.store.now());
+        let look = after_reading(&situation, sight.reading, operation.absent_read_at, read_at);
         counters::readback(name, reading_word(sight.reading));
         info!(reading = reading_word(sight.reading), next = ?look, "looked at an open outcome");
         crash_point!("settle.record");
