@@ -90,7 +90,8 @@ impl Tables {
 
     pub(super) fn note_reading(&mut self, provider: &str, now: DateTime<Utc>) {
         if let Some(gate) = self.gates.get_mut(provider)
-            && gate.last_unknown_create_at > gate.last_read_at
+            && gate.last_unknown_create_at.is_some()
+            && gate.last_unknown_create_at >= gate.last_read_at
         {
             gate.last_read_at = Some(now);
         }

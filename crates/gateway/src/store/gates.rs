@@ -99,7 +99,7 @@ impl Store {
     pub async fn note_reading(&self, provider: &str) -> StoreResult<()> {
         sqlx::query!(
             "update provider_gates set last_read_at = now()
-             where provider = $1 and last_unknown_create_at > coalesce(last_read_at, '-infinity')",
+             where provider = $1 and last_unknown_create_at >= coalesce(last_read_at, '-infinity')",
             provider
         )
         .execute(&self.outcomes)
