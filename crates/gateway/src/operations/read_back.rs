@@ -35,6 +35,10 @@ impl Sight {
         Self { reading, child: None, candidates: Vec::new(), error: None }
     }
 
+    fn has_strong(&self) -> bool {
+        self.candidates.iter().any(|candidate| candidate.strength == CandidateStrength::Strong)
+    }
+
     fn failed(error: partner_core::Error) -> Self {
         Self { error: Some(error), ..Self::of(Reading::Failed) }
     }
@@ -138,9 +142,16 @@ where
         Ok((request, found, mapped(ids).await?))
     };
     match found.await {
-        Ok((request, mut found, mapped)) => {
-            found.retain(|child| !mapped.iter().any(|id| id == child.id.as_str()));
-            weigh(recovery, &request, operation.first_sent_at, found)
+        Ok((request, found, mapped)) => {
+            let is_mapped = |child: &ChildOrg| mapped.iter().any(|id| id == child.id.as_str());
+            let (taken, free): (Vec<_>, Vec<_>) = found.into_iter().partition(is_mapped);
+            let sight = weigh(recovery, &request, operation.first_sent_at, free);
+            let taken = weigh(recovery, &request, operation.first_sent_at, taken);
+            // What fits in everything may be what was made, whoever has mapped it since.
+            if sight.reading == Reading::NotApplied && taken.has_strong() {
+                return Sight::of(Reading::Ambiguous);
+            }
+            sight
         }
         Err(error) => Sight::failed(error),
     }
