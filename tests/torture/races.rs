@@ -40,7 +40,7 @@ async fn race(rounds: u64, report: &mut Report) {
     let mut violations = 0;
     for round in 0..rounds {
         let customer = format!("cust-{round}");
-        let body = if round % 2 == 0 {
+        let body = if round.is_multiple_of(2) {
             cloud_customer(&customer)
         } else {
             commitments_customer(&customer)
@@ -81,7 +81,7 @@ fn broken_promises(world: &World, customer: &str, replies: &[Reply]) -> Vec<Stri
     let cloud = there.iter().filter(|org| org.customer_id == customer).count();
     let registered = providers.archera_orgs().len();
     let number: usize = customer.trim_start_matches("cust-").parse().unwrap_or_default();
-    let expected_cloud = usize::from(number % 2 == 0);
+    let expected_cloud = usize::from(number.is_multiple_of(2));
     if cloud != expected_cloud {
         broken.push(format!("{cloud} organizations at Scaleway"));
     }

@@ -75,7 +75,6 @@ impl MemoryJournal {
     }
 
     /// The tables, past the line.
-    #[must_use]
     pub fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,8 +96,10 @@ impl MemoryJournal {
             BeginCreate::Begun(operation) if is_lost => {
                 self.is_committed(&operation).await.map(|()| BeginCreate::Begun(operation))
             }
-            _ if is_lost => Err(away()),
-            begun => Ok(begun),
+            BeginCreate::AlreadyMapped(_) | BeginCreate::Replay(_) if is_lost => Err(away()),
+            BeginCreate::Begun(_) | BeginCreate::AlreadyMapped(_) | BeginCreate::Replay(_) => {
+                Ok(begun)
+            }
         }
     }
 
@@ -122,8 +123,17 @@ impl MemoryJournal {
             BeginUpdate::Begun(operation, before) if is_lost => {
                 self.is_committed(&operation).await.map(|()| BeginUpdate::Begun(operation, before))
             }
-            _ if is_lost => Err(away()),
-            begun => Ok(begun),
+            BeginUpdate::Begun(..)
+            | BeginUpdate::Done(_)
+            | BeginUpdate::NotFound
+            | BeginUpdate::Refused(_)
+            | BeginUpdate::Replay(_) => {
+                if is_lost {
+                    Err(away())
+                } else {
+                    Ok(begun)
+                }
+            }
         }
     }
 

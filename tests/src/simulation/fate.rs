@@ -72,7 +72,8 @@ pub(super) fn draw_write(world: &World, account: usize) -> CallFate {
         Storm::Silent => return lands_late(world),
     }
     let rough = world.terms.provider;
-    let table: [(f64, fn(&World) -> CallFate); 8] = [
+    type Befalls = fn(&World) -> CallFate;
+    let table: [(f64, Befalls); 8] = [
         (0.02, not_reached),
         (0.03, request_lost),
         (0.03, lands_late),
