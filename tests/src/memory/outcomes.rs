@@ -68,6 +68,9 @@ impl Tables {
             NextState::Unknown { .. } if operation.state == OperationState::Sending => {
                 self.note_unknown_create(provider, now);
             }
+            NextState::Rejected { .. } | NextState::Accepted { .. } if was_in_doubt(operation) => {
+                self.note_reading(provider, now);
+            }
             NextState::Unknown { .. }
             | NextState::Rejected { .. }
             | NextState::Accepted { .. }
@@ -111,6 +114,10 @@ impl Tables {
         let found = self.organizations.get(&id).cloned();
         found.ok_or_else(|| StoreError::Corrupt(format!("no organization {id}")))
     }
+}
+
+fn was_in_doubt(operation: &Operation) -> bool {
+    matches!(operation.state, OperationState::Unknown | OperationState::Quarantined)
 }
 
 /// The row after a transition.

@@ -97,16 +97,22 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn note_reading(&self, provider: &str) -> StoreResult<()> {
-        sqlx::query!(
-            "update provider_gates set last_read_at = now()
-             where provider = $1 and last_unknown_create_at >= coalesce(last_read_at, '-infinity')",
-            provider
-        )
-        .execute(&self.outcomes)
-        .await
-        .map_err(store_error)?;
-        Ok(())
+        let mut connection = self.outcomes.acquire().await.map_err(store_error)?;
+        note_read(&mut connection, provider).await
     }
+}
+
+/// Remembers within a transaction that somebody knows what an account has.
+pub(super) async fn note_read(connection: &mut PgConnection, provider: &str) -> StoreResult<()> {
+    sqlx::query!(
+        "update provider_gates set last_read_at = now()
+             where provider = $1 and last_unknown_create_at >= coalesce(last_read_at, '-infinity')",
+        provider
+    )
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
 }
 
 /// Whether another create may be sent to an account now.

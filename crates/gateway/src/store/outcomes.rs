@@ -13,7 +13,7 @@ use super::{
     connect::Store,
     error::{StoreError, StoreResult, store_error},
     events::{EventContext, append_event},
-    gates::{note_create_success, note_unknown_create},
+    gates::{note_create_success, note_read, note_unknown_create},
     lane::{Tx, bounded},
     members::add_members,
     model::{
@@ -177,11 +177,20 @@ async fn note_create(
         NextState::Unknown { .. } if operation.state == OperationState::Sending => {
             note_unknown_create(connection, operation.provider.as_str()).await
         }
+        // Whoever moves it on from its doubt knows what the account has: a person may do so before any
+        // reading succeeded, and no other may ever come.
+        NextState::Rejected { .. } | NextState::Accepted { .. } if was_in_doubt(operation) => {
+            note_read(connection, operation.provider.as_str()).await
+        }
         NextState::Unknown { .. }
         | NextState::Rejected { .. }
         | NextState::Accepted { .. }
         | NextState::Quarantined => Ok(()),
     }
+}
+
+fn was_in_doubt(operation: &Operation) -> bool {
+    matches!(operation.state, OperationState::Unknown | OperationState::Quarantined)
 }
 
 async fn move_on(
