@@ -58,7 +58,7 @@ impl Sum {
 
 fn run(run: &Run) -> Report {
     let (histories, operations) = match run.profile {
-        Profile::Ci => (500, 50_000),
+        Profile::Ci => (800, 80_000),
         Profile::Full => (10_000, 1_000_000),
     };
     let begun = Instant::now();

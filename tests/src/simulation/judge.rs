@@ -28,12 +28,17 @@ pub(super) fn judge(world: &World) {
             let made = state.children.iter().filter(is_its_own).count();
             judge_sends(world, operation, sent);
             judge_end(world, operation, sent, made);
+            judge_found(world, &tables, &state.children, operation, sent);
         }
     }
 }
 
 /// Every operation has ended.
 pub(super) fn judge_open(world: &World) {
+    for upstream in &world.upstreams {
+        let name = upstream.name.as_str();
+        world.record.step(|| format!("the gate of {name}: {:?}", world.tables().gate(name)));
+    }
     for operation in world.tables().open_operations() {
         let (id, kind, state) = (operation.id, operation.kind, operation.state);
         world.record.violate(|| format!("{} {kind} is stuck in {state}", short(id)));
@@ -103,11 +108,42 @@ fn judge_end(world: &World, operation: &Operation, sent: Sent, made: usize) {
     }
     let once = matches!(kind, OperationKind::Create | OperationKind::Invite)
         || kind == OperationKind::AdminRole;
-    if operation.state == OperationState::Succeeded && once && sent.applied != 1 {
+    // What was done, undone by a person, and then refused, was refused.
+    let is_plain = !sent.landed_late && (once || sent.calls == 1);
+    let must_be_done = once && kind != OperationKind::Create;
+    if operation.state == OperationState::Succeeded && must_be_done && sent.applied != 1 {
         world.record.violate(|| format!("{} {kind} succeeded: {sent:?}", short(id)));
     }
-    if operation.state == OperationState::Rejected && sent.applied > 0 && !sent.landed_late {
+    if operation.state == OperationState::Rejected && sent.applied > 0 && is_plain {
         world.record.violate(|| format!("{} {kind} was rejected, and done: {sent:?}", short(id)));
+    }
+}
+
+/// A create that succeeded made what it is mapped to, or found what a person had given up or made.
+fn judge_found(
+    world: &World,
+    tables: &Tables,
+    children: &[Child],
+    operation: &Operation,
+    sent: Sent,
+) {
+    let is_done =
+        operation.kind == OperationKind::Create && operation.state == OperationState::Succeeded;
+    if !is_done || is_by_person(world, operation.id) {
+        return;
+    }
+    let org = tables.organization(operation.organization_id);
+    let id = org.and_then(|org| org.provider_org_id.as_ref());
+    let child = id.and_then(|id| children.iter().find(|child| child.id == id.as_str()));
+    let is_right = match child.map(|child| child.made_by) {
+        Some(Some(maker)) if maker == operation.id => sent.applied == 1,
+        Some(Some(maker)) => is_by_person(world, maker),
+        Some(None) => true,
+        None => false,
+    };
+    if !is_right {
+        let id = operation.id;
+        world.record.violate(|| format!("{} succeeded with what it did not make", short(id)));
     }
 }
 

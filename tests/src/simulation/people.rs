@@ -101,7 +101,10 @@ pub(super) async fn attend(fleet: Arc<Fleet>) {
     let world = &fleet.world;
     while !world.is_calm() {
         tokio::time::sleep(world.draws.millis(5_000, 60_000)).await;
-        let open = waiting(world);
+        let mut open = waiting(world);
+        if world.draws.chance(0.4) {
+            open = in_doubt(world);
+        }
         if let Some(operation) = open.get(world.draws.below(open.len())) {
             settle(&fleet, operation).await;
         }
@@ -120,6 +123,11 @@ pub(super) async fn settle_all(fleet: &Fleet) -> usize {
 fn waiting(world: &World) -> Vec<Operation> {
     let is_quarantined = |op: &&Operation| op.state == OperationState::Quarantined;
     world.tables().open_operations().filter(is_quarantined).cloned().collect()
+}
+
+fn in_doubt(world: &World) -> Vec<Operation> {
+    let is_unknown = |op: &&Operation| op.state == OperationState::Unknown;
+    world.tables().open_operations().filter(is_unknown).cloned().collect()
 }
 
 /// One operator asks the provider what became of an operation, and says so; at times gives it up.
