@@ -127,7 +127,7 @@ impl Store {
         let failed = |error| StoreError::Migration(format!("the migration failed: {error}"));
         // A connection of its own: a large table takes longer than any request may, and so does waiting
         // for another process that is migrating.
-        let options = (*self.pool.connect_options()).clone();
+        let options = (*self.pool.pool().connect_options()).clone();
         let options = options.options([("statement_timeout", "0"), ("lock_timeout", "60s")]);
         let mut connection = PgConnection::connect_with(&options).await.map_err(store_error)?;
         let migrated = MIGRATOR.run(&mut connection).await.map_err(failed);
@@ -207,7 +207,7 @@ impl Store {
     /// How both pools are used now.
     #[must_use]
     pub fn pools(&self) -> [PoolUse; 2] {
-        [PoolUse::of("main", &self.pool), PoolUse::of("outcomes", &self.outcomes)]
+        [PoolUse::of("main", self.pool.pool()), PoolUse::of("outcomes", self.outcomes.pool())]
     }
 
     /// Listens for operations that moved, at every replica.
@@ -215,15 +215,15 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn listen(&self) -> StoreResult<NoticeListener> {
-        let mut listener = PgListener::connect_with(&self.pool).await.map_err(store_error)?;
+        let mut listener = PgListener::connect_with(self.pool.pool()).await.map_err(store_error)?;
         listener.listen("operations").await.map_err(store_error)?;
         Ok(NoticeListener(listener))
     }
 
     /// Closes both pools once their connections are given back.
     pub async fn close(&self) {
-        self.pool.close().await;
-        self.outcomes.close().await;
+        self.pool.pool().close().await;
+        self.outcomes.pool().close().await;
     }
 }
 

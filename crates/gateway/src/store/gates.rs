@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use super::{
     connect::Store,
     error::{StoreResult, store_error},
+    lane::bounded,
     rows::interval,
 };
 
@@ -97,8 +98,12 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn note_reading(&self, provider: &str) -> StoreResult<()> {
-        let mut connection = self.outcomes.acquire().await.map_err(store_error)?;
-        note_read(&mut connection, provider).await
+        bounded(async {
+            let mut tx = self.outcomes.begin().await?;
+            note_read(tx.get()?, provider).await?;
+            tx.commit().await.map_err(store_error)
+        })
+        .await
     }
 }
 

@@ -5,7 +5,7 @@
 //! without a word is waited for until TCP gives up. So every piece of work here is bounded in time, and a
 //! connection whose work was not seen to its end is closed instead of given back.
 
-use std::{future::Future, ops::Deref, time::Duration};
+use std::{future::Future, time::Duration};
 
 use futures::{TryStreamExt, future::BoxFuture, stream::BoxStream};
 use sqlx::{
@@ -53,6 +53,11 @@ impl Lane {
         Self(pool)
     }
 
+    /// The pool itself, for what is no work on rows: its numbers, its end, migrations, notices.
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.0
+    }
+
     /// Begins a transaction.
     pub(super) async fn begin(&self) -> StoreResult<Tx> {
         let begun = in_time(async {
@@ -65,13 +70,6 @@ impl Lane {
 
     async fn borrow(&self) -> Result<Borrowed, Error> {
         Ok(Borrowed(Some(self.0.acquire().await?)))
-    }
-}
-
-impl Deref for Lane {
-    type Target = PgPool;
-    fn deref(&self) -> &PgPool {
-        &self.0
     }
 }
 
