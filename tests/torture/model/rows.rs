@@ -173,7 +173,17 @@ impl Scenario {
             return if is_unfenced { Ok(Recorded::Fenced) } else { Err(Violation::GuardNeeded) };
         }
         row.state = Some(next.state());
+        let was_in_doubt = matches!(from, OperationState::Unknown | OperationState::Quarantined);
         match next {
+            Next::Rejected | Next::Accepted { .. }
+                if was_in_doubt && self.kinds[op] == OperationKind::Create =>
+            {
+                // Whoever moves it on from its doubt knows what the account has.
+                if let Next::Accepted { give_back_send } = next {
+                    row.sends -= u8::from(give_back_send);
+                }
+                state.gate.read_since = true;
+            }
             Next::Succeeded(request) => self.note_done(state, op, request),
             Next::Accepted { give_back_send } => row.sends -= u8::from(give_back_send),
             Next::Unknown { settle, absent } => {

@@ -53,9 +53,6 @@ pub(super) struct World {
     pub(super) slow_ones_flicker: bool,
     /// A lock or unlock may be done after a reading of its organization that found it not done.
     pub(super) locks_land_after_readings: bool,
-    /// An operator may refuse an unknown create, or have it sent again, while its account has not been
-    /// read since its outcome was lost.
-    pub(super) settled_unread: bool,
 }
 
 impl Scenario {
@@ -167,7 +164,6 @@ pub(super) const ONE_CREATE: Scenario = Scenario {
         emails_are_unique: false,
         slow_ones_flicker: false,
         locks_land_after_readings: false,
-        settled_unread: false,
     },
     mutation: None,
 };

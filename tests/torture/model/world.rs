@@ -180,7 +180,7 @@ impl Steps<'_> {
                 (Some(request), _) => {
                     self.resolves(What::OperatorApplies, op, at, Next::Succeeded(request));
                 }
-                (None, false) if self.may_settle(op, state) => {
+                (None, false) => {
                     self.resolves(What::OperatorRefuses, op, at, Next::Rejected);
                     if !row.retried {
                         let next = Next::Accepted { give_back_send: row.sends > 0 };
@@ -189,18 +189,8 @@ impl Steps<'_> {
                 }
                 (None, _) => {}
             }
-            if self.may_settle(op, state) {
-                self.resolves(What::OperatorAbandons, op, at, Next::Rejected);
-            }
+            self.resolves(What::OperatorAbandons, op, at, Next::Rejected);
         }
-    }
-
-    fn may_settle(&self, op: usize, state: OperationState) -> bool {
-        let is_unread = self.scenario.readable
-            && self.scenario.kinds[op] == OperationKind::Create
-            && state == OperationState::Unknown
-            && !self.from.gate.read_since;
-        !is_unread || self.scenario.world.settled_unread
     }
 
     fn resolves(&mut self, what: What, op: usize, at: (u8, OperationState), next: Next) {
