@@ -1,11 +1,13 @@
 //! Locking and unlocking: what is answered is how the organization then is, whoever locked it.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use sandbox::{Answer, Fault, FaultRule, Operation};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{World, cloud_customer, commitments_customer};
+use crate::harness::{Settings, World, cloud_customer, commitments_customer};
 
 fn path(org: &Value, action: &str) -> String {
     format!("/v1/organizations/{}/{action}", org["id"].as_str().unwrap())
@@ -146,6 +148,52 @@ async fn a_lock_whose_answer_is_lost_is_found_and_the_unlock_behind_it_waits() {
     assert_eq!(lock["state"], "succeeded");
     let tally = world.providers().tally(Operation::LockOrganization);
     assert_eq!(tally.received, 1, "it was read back and not sent again");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_unlock_waits_until_a_lock_that_was_sent_twice_can_no_longer_be_done() {
+    let settings = Settings { settle_window: "3s", ..Settings::default() };
+    let world = World::with(settings).await;
+    let client = world.client();
+    let providers = world.providers();
+    let org = client.create(&cloud_customer("c-1")).await;
+    let late = FaultRule::next(Operation::LockOrganization, Fault::late(Answer::Reset));
+    providers.inject(late).unwrap();
+
+    let locked = client.post(&path(&org, "lock"), &json!({})).wait(20).await.expect(200);
+    assert!(origins(&locked).contains(&"partner"), "it was not done, and sent again: {locked}");
+    assert_eq!(providers.tally(Operation::LockOrganization).received, 2);
+
+    let unlocking = client.post(&path(&org, "unlock"), &json!({}));
+    let unlock = unlocking.respond_async().await.expect(202);
+    assert_eq!((&unlock["state"], &unlock["attempts"]), (&json!("accepted"), &json!(0)));
+    assert_eq!(providers.release_late(), 1, "the first lock is done after all");
+    let unlock = client.settled(unlock["id"].as_str().unwrap()).await;
+    assert_eq!(unlock["state"], "succeeded");
+    let refreshed = format!("/v1/organizations/{}?refresh=true", org["id"].as_str().unwrap());
+    let org = client.get(&refreshed).await.expect(200);
+    assert_eq!(origins(&org), ["provider"], "the last word was the unlock's");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_lost_lock_of_what_is_gone_is_given_to_a_person_when_its_window_is_over() {
+    let world = World::new().await;
+    let client = world.client();
+    let org = client.create(&cloud_customer("c-1")).await;
+    let lost = FaultRule::next(Operation::LockOrganization, Fault::before(Answer::Reset));
+    world.providers().inject(lost).unwrap();
+    world.providers().remove(provider_org_id(&org)).unwrap();
+
+    let lock = client.post(&path(&org, "lock"), &json!({})).respond_async().await.expect(202);
+    // Who waits for it is told at once, and not when the wait of a minute is over.
+    let waiting = client.settled(lock["id"].as_str().unwrap());
+    let lock = tokio::time::timeout(Duration::from_secs(45), waiting).await.expect("it was told");
+    assert_eq!(lock["state"], "quarantined", "{lock}");
+    let resolve = format!("/v1/operations/{}/resolve", lock["id"].as_str().unwrap());
+    let answer = json!({ "outcome": "abandoned", "reason": "the provider removed it" });
+    assert_eq!(client.post(&resolve, &answer).await.expect(200)["state"], "rejected");
     world.finish().await;
 }
 

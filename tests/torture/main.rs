@@ -15,6 +15,7 @@ mod layer;
 mod model;
 mod races;
 mod real;
+mod same_histories;
 mod simulation;
 mod table;
 mod zombies;
@@ -28,8 +29,14 @@ use clap::Parser;
 
 use layer::{Layer, Profile, Report, Run};
 
-const LAYERS: &[Layer] =
-    &[model::LAYER, kill::LAYER, zombies::LAYER, simulation::LAYER, races::LAYER];
+const LAYERS: &[Layer] = &[
+    model::LAYER,
+    kill::LAYER,
+    zombies::LAYER,
+    simulation::LAYER,
+    same_histories::LAYER,
+    races::LAYER,
+];
 
 /// Tortures the gateway, layer by layer, and prints one table of what held.
 #[derive(Debug, Parser)]

@@ -34,7 +34,7 @@ impl Tables {
                     && (operation.kind == OperationKind::Create) == creates
                     && operation.kind != OperationKind::AdminRole
                     && operation.next_attempt_at.is_none_or(|at| at <= now)
-                    && !self.is_held_back(operation)
+                    && !self.is_held_back(operation, now)
             })
             .collect();
         due.sort_by_key(|operation| (operation.created_at, operation.id));
@@ -74,7 +74,7 @@ impl Tables {
         if operation.state != OperationState::Accepted
             || operation.sends >= 2
             || self.is_shut(provider, now)
-            || self.is_held_back(operation)
+            || self.is_held_back(operation, now)
         {
             return Ok(None);
         }

@@ -131,7 +131,8 @@ impl Tables {
             self.claim_customer(before, customer_id);
         }
         if before.customer_id != after.customer_id {
-            self.claims.remove(&claim_key(before, &before.customer_id));
+            let left = claim_key(before, &before.customer_id);
+            self.claims.retain(|key, claimant| *key != left || *claimant != before.id);
         }
         Ok(after)
     }

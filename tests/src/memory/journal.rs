@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use partner_gateway::{
     operations::Journal,
     store::{
@@ -65,13 +65,21 @@ pub struct MemoryJournal {
     tables: Arc<Mutex<Tables>>,
     clock: Arc<dyn Clock>,
     line: Arc<dyn Line>,
+    /// How far the worker's own clock is ahead of the tables'.
+    ahead: TimeDelta,
 }
 
 impl MemoryJournal {
     /// A connection over a line.
     #[must_use]
     pub fn new(tables: Arc<Mutex<Tables>>, clock: Arc<dyn Clock>, line: Arc<dyn Line>) -> Self {
-        Self { tables, clock, line }
+        Self { tables, clock, line, ahead: TimeDelta::zero() }
+    }
+
+    /// The same, for a worker whose own clock is wrong.
+    #[must_use]
+    pub fn whose_clock_is_ahead_by(self, ahead: TimeDelta) -> Self {
+        Self { ahead, ..self }
     }
 
     /// The tables, past the line.
@@ -203,7 +211,11 @@ fn record_call(next: OperationState) -> &'static str {
 #[async_trait]
 impl Journal for MemoryJournal {
     fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
+        self.clock.now() + self.ahead
+    }
+
+    async fn clock(&self) -> StoreResult<DateTime<Utc>> {
+        self.call("clock", |_, now| Ok(now)).await
     }
 
     async fn watch_operation(&self, id: Uuid) -> StoreResult<Option<Operation>> {

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use chrono::{DateTime, Utc};
 use partner_core::Member;
 use partner_gateway::store::{
     Evidence, IdempotencyRecord, Operation, OperationKind, OperationState, OrgStatus, Organization,
@@ -32,6 +33,8 @@ pub struct Tables {
     pub(super) operations: BTreeMap<Uuid, Operation>,
     /// Operations that have not ended, as an index.
     pub(super) open: BTreeSet<Uuid>,
+    /// Changes that ended after their outcome had been open, as an index.
+    pub(super) settling: BTreeSet<Uuid>,
     /// Operation, number, epoch.
     pub(super) attempts: Vec<(Uuid, i32, i64)>,
     pub(super) evidence: BTreeMap<Uuid, Vec<Evidence>>,
@@ -53,6 +56,14 @@ pub(super) fn is_in_flight(state: OperationState) -> bool {
     match state {
         OperationState::Sending | OperationState::Unknown | OperationState::Quarantined => true,
         OperationState::Accepted | OperationState::Succeeded | OperationState::Rejected => false,
+    }
+}
+
+/// What one operation does, another of its kind can undo.
+fn is_change(kind: OperationKind) -> bool {
+    match kind {
+        OperationKind::Update | OperationKind::Lock | OperationKind::Unlock => true,
+        OperationKind::Create | OperationKind::Invite | OperationKind::AdminRole => false,
     }
 }
 
@@ -107,6 +118,16 @@ impl Tables {
         self.gates.get(provider)
     }
 
+    /// Every account's gate, by its name.
+    pub fn gates(&self) -> impl Iterator<Item = (&str, &Gate)> {
+        self.gates.iter().map(|(name, gate)| (name.as_str(), gate))
+    }
+
+    /// Every idempotency key: tenant, key, and what is known of it.
+    pub fn keys(&self) -> impl Iterator<Item = (&str, &str, &IdempotencyRecord)> {
+        self.keys.iter().map(|((tenant, key), record)| (tenant.as_str(), key.as_str(), record))
+    }
+
     /// The customer ids that are taken: tenant, customer, provider, and by which organization.
     pub fn claims(&self) -> impl Iterator<Item = (&(String, String, String), &Uuid)> {
         self.claims.iter()
@@ -156,6 +177,9 @@ impl Tables {
         }
         if operation.state.is_final() {
             self.open.remove(&operation.id);
+            if operation.settle_until.is_some() && is_change(operation.kind) {
+                self.settling.insert(operation.id);
+            }
         } else {
             self.open.insert(operation.id);
         }
@@ -215,14 +239,29 @@ impl Tables {
         self.evidence.entry(operation_id).or_default().push(evidence);
     }
 
-    /// Another operation of the same organization must be done first.
-    pub(super) fn is_held_back(&self, operation: &Operation) -> bool {
-        self.open_operations().any(|other| {
-            other.organization_id == operation.organization_id
-                && other.id != operation.id
-                && (is_in_flight(other.state)
-                    || (other.created_at, other.id) < (operation.created_at, operation.id))
-        })
+    /// Another operation of the same organization must be done first, or may yet be done by a send that
+    /// nobody has accounted for.
+    pub(super) fn is_held_back(&self, operation: &Operation, now: DateTime<Utc>) -> bool {
+        let is_other = |other: &&Operation| {
+            other.organization_id == operation.organization_id && other.id != operation.id
+        };
+        let comes_first = |other: &Operation| {
+            is_in_flight(other.state)
+                || (other.created_at, other.id) < (operation.created_at, operation.id)
+        };
+        let may_yet_be_done = |other: &Operation| {
+            is_change(other.kind)
+                && other.settle_until.is_some_and(|until| until > now)
+                && (other.sends > 1 || other.state == OperationState::Rejected)
+        };
+        self.open_operations().filter(is_other).any(comes_first)
+            || (is_change(operation.kind)
+                && self
+                    .settling
+                    .iter()
+                    .filter_map(|id| self.operations.get(id))
+                    .filter(is_other)
+                    .any(may_yet_be_done))
     }
 
     /// The last operation of an organization of this kind.

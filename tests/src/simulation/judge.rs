@@ -24,7 +24,7 @@ pub(super) fn judge(world: &World) {
         for operation in tables.operations().filter(|op| op.provider == upstream.name) {
             let sent = state.sent.get(&operation.id).copied().unwrap_or_default();
             let is_its_own =
-                |child: &&Child| child.made_by == Some(operation.id) && !child.is_meddled_with;
+                |child: &&Child| child.made_by == Some(operation.id) && !child.is_beyond_knowing();
             let made = state.children.iter().filter(is_its_own).count();
             judge_sends(world, operation, sent);
             judge_end(world, operation, sent, made);
@@ -64,7 +64,8 @@ fn judge_child(
         OperationState::Unknown | OperationState::Quarantined | OperationState::Sending => true,
         OperationState::Accepted | OperationState::Succeeded | OperationState::Rejected => false,
     };
-    if !is_mapped && !may_wait && !is_by_person(world, operation.id) {
+    let is_excused = is_by_person(world, operation.id) || child.is_beyond_knowing();
+    if !is_mapped && !may_wait && !is_excused {
         let (id, state) = (operation.id, operation.state);
         world.record.violate(|| format!("{} made an organization and is {state}: lost", short(id)));
     }
@@ -109,7 +110,7 @@ fn judge_end(world: &World, operation: &Operation, sent: Sent, made: usize) {
     let once = matches!(kind, OperationKind::Create | OperationKind::Invite)
         || kind == OperationKind::AdminRole;
     // What was done, undone by a person, and then refused, was refused.
-    let is_plain = !sent.landed_late && (once || sent.calls == 1);
+    let is_plain = once || sent.calls == 1;
     let must_be_done = once && kind != OperationKind::Create;
     if operation.state == OperationState::Succeeded && must_be_done && sent.applied != 1 {
         world.record.violate(|| format!("{} {kind} succeeded: {sent:?}", short(id)));
@@ -136,7 +137,10 @@ fn judge_found(
     let id = org.and_then(|org| org.provider_org_id.as_ref());
     let child = id.and_then(|id| children.iter().find(|child| child.id == id.as_str()));
     let is_right = match child.map(|child| child.made_by) {
-        Some(Some(maker)) if maker == operation.id => sent.applied == 1,
+        Some(Some(maker)) if maker == operation.id => {
+            let its_own = children.iter().filter(|child| child.made_by == Some(maker));
+            sent.applied >= 1 && its_own.filter(|child| !child.is_beyond_knowing()).count() <= 1
+        }
         Some(Some(maker)) => is_by_person(world, maker),
         Some(None) => true,
         None => false,
@@ -184,10 +188,7 @@ fn judge_as_last_asked(world: &World, tables: &Tables, org: &Organization) {
         .filter(|op| op.organization_id == org.id)
         .filter(|op| matches!(op.kind, OperationKind::Lock | OperationKind::Unlock))
         .collect();
-    let is_clear = |op: &&Operation| {
-        !is_by_person(world, op.id) && !state.sent.get(&op.id).is_some_and(|sent| sent.landed_late)
-    };
-    if child.is_meddled_with || !of_locks.iter().all(is_clear) {
+    if child.is_meddled_with || of_locks.iter().any(|op| is_by_person(world, op.id)) {
         return;
     }
     let done = of_locks.iter().filter(|op| op.state == OperationState::Succeeded);

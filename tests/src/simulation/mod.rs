@@ -3,11 +3,12 @@
 //! failure can be had again, step by step.
 //!
 //! What is promised only under an assumption is held to under it: a request that its caller has given up
-//! lands, and is listed, within the settle window; operators say what is true, or give up.
+//! lands, and is listed, within the settle window; operators say what is true, or give up; and nobody changes
+//! both the address and the customer id of an organization whose create is still open.
 
+mod accounts;
 mod asks;
 mod callers;
-mod draws;
 mod fate;
 mod faults;
 mod judge;
@@ -27,14 +28,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use partner_gateway::providers::Account;
 use tokio::time::Instant;
 
+pub use accounts::{AccountsError, accounts};
 pub use faults::Fault;
 use replica::Fleet;
 use upstream::Upstream;
 use world::World;
-
-mod accounts;
-
-pub use accounts::{AccountsError, accounts};
 
 /// After everything is healed, an operation has this long to end or to be quarantined.
 const TIME_TO_SETTLE: Duration = Duration::from_secs(4 * 3600);
@@ -66,7 +64,7 @@ pub fn play(
 ) -> std::io::Result<History> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-    draws::seed_jitter(seed);
+    crate::draws::seed_jitter(seed);
     let played = runtime.block_on(play_on(seed, size, accounts, keeps_steps));
     Ok(played)
 }
@@ -111,6 +109,8 @@ async fn end(fleet: &Fleet) {
         if people::settle_all(fleet).await == 0 {
             break;
         }
+        // What is on its way yet must arrive before anybody can say what became of it.
+        tokio::time::sleep(Duration::from_secs(30)).await;
     }
     judge::judge_open(world);
 }

@@ -83,8 +83,7 @@ impl Port {
                 Err(limited(retry_after))
             }
             CallFate::Lands { after, answer } => {
-                let is_late = matches!(answer, Answer::Never { .. });
-                let landed = self.put_on_the_wire(operation, after, is_late, work);
+                let landed = self.put_on_the_wire(operation, after, work);
                 match answer {
                     Answer::Whole { after } => {
                         let result = landed.await.unwrap_or_else(|_gone| Err(lost()));
@@ -117,7 +116,6 @@ impl Port {
         &self,
         operation: Uuid,
         after: Duration,
-        is_late: bool,
         work: Work<T>,
     ) -> oneshot::Receiver<Result<T>> {
         let (tell, told) = oneshot::channel();
@@ -132,7 +130,6 @@ impl Port {
             let sent = state.sent.entry(operation).or_default();
             sent.on_the_wire = sent.on_the_wire.saturating_sub(1);
             sent.applied += u32::from(result.is_ok());
-            sent.landed_late |= is_late || tell.is_closed();
             drop(state);
             // Nobody may be waiting.
             drop(tell.send(result));
@@ -144,8 +141,7 @@ impl Port {
         let Some(upstream) = self.world.upstreams.get(self.account) else { return };
         let mut state = upstream.state();
         let made = state.made_by(operation);
-        // What a person has changed since may not be known again.
-        let was_made = made.is_some_and(|child| !child.is_meddled_with);
+        let was_made = made.is_some_and(|child| !child.is_beyond_knowing());
         let sent = state.sent.entry(operation).or_default();
         sent.calls += 1;
         sent.doubtful += u32::from(fate.is_doubtful());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::draws::Draws;
+use crate::draws::Draws;
 
 /// The times and the rates of one history.
 #[derive(Debug, Clone)]

@@ -37,6 +37,8 @@ pub(super) struct Child {
     pub(super) is_meddled_with: bool,
     /// A person has mapped it under a customer of their own.
     pub(super) is_adopted: bool,
+    /// The address and the customer id that it was made with.
+    pub(super) made_with: (Option<EmailAddress>, Option<String>),
 }
 
 /// What was sent to a provider for one operation.
@@ -50,8 +52,6 @@ pub(super) struct Sent {
     pub(super) applied: u32,
     /// Those that may still be done.
     pub(super) on_the_wire: u32,
-    /// One was done after its caller had given up.
-    pub(super) landed_late: bool,
 }
 
 #[derive(Debug, Default)]
@@ -120,7 +120,9 @@ impl Upstream {
         if self.is_readable() && state.has_email(owner.email.as_ref(), "") {
             return Err(refused(Kind::Conflict, "the owner's e-mail address is taken"));
         }
+        let made_with = (owner.email.clone(), Some(new.customer_id.clone()));
         let child = Child {
+            made_with,
             id: id.to_owned(),
             name: new.name.clone(),
             owner,
@@ -218,6 +220,14 @@ impl State {
 }
 
 impl Child {
+    /// Nothing is left of what its create would know it by: neither address nor customer id, or one of
+    /// them and it is another's by now.
+    pub(super) fn is_beyond_knowing(&self) -> bool {
+        let (email, customer_id) = &self.made_with;
+        let (same_email, same_id) = (*email == self.owner.email, *customer_id == self.customer_id);
+        !(same_email || same_id) || (self.is_adopted && !(same_email && same_id))
+    }
+
     fn lock(&self) -> Option<Lock> {
         let lock = |origin, reason: &str| Lock {
             origin,
@@ -239,8 +249,6 @@ impl Child {
     }
 
     pub(super) fn apply(&mut self, patch: &ChildOrgPatch) {
-        // Under its new customer it may lose all that the create would know it by.
-        self.is_meddled_with |= self.is_adopted;
         if let Some(name) = &patch.name {
             self.name.clone_from(name);
         }

@@ -15,12 +15,12 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{
-    draws::Draws,
     faults::Fault,
     record::{Record, short},
     terms::Terms,
     upstream::Upstream,
 };
+use crate::draws::Draws;
 use crate::memory::{Clock, MemoryJournal, SoundLine, Tables};
 
 /// When every history begins.

@@ -36,7 +36,9 @@ impl State {
                 (row.settle, row.absent) = (0, None);
             }
             if row.has_ended() {
-                (row.sends, row.out, row.doubt, row.proof, row.retried) = (0, 0, 0, None, false);
+                (row.out, row.doubt, row.proof, row.retried) = (0, 0, None, false);
+                // Whether it was sent twice matters for as long as one of them may still be done.
+                row.sends = if row.has_request_under_way() { row.sends } else { 0 };
             }
             if !is_timed {
                 row.forget_times();

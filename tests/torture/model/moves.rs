@@ -37,6 +37,7 @@ pub(super) enum What {
     ReadsNothing,
     MissesWhatIsThere,
     FailsToRead,
+    ReadsThatItIsMissing,
     CannotRead,
     ConcludesReading,
     Dies,
@@ -50,7 +51,7 @@ pub(super) enum What {
 
 impl What {
     /// What must have happened somewhere in a profile: else the search did not see what it claims to.
-    pub(super) const EXPECTED: [Self; 36] = [
+    pub(super) const EXPECTED: [Self; 37] = [
         Self::TimePasses,
         Self::CommitsIntent,
         Self::TakesUp,
@@ -80,6 +81,7 @@ impl What {
         Self::ReadsNothing,
         Self::MissesWhatIsThere,
         Self::FailsToRead,
+        Self::ReadsThatItIsMissing,
         Self::CannotRead,
         Self::ConcludesReading,
         Self::Dies,
@@ -122,6 +124,7 @@ impl What {
             Self::ReadsNothing => "reads the provider: nothing",
             Self::MissesWhatIsThere => "reads the provider, which does not show what is there",
             Self::FailsToRead => "cannot read the provider to the end",
+            Self::ReadsThatItIsMissing => "is told that there is no such organization",
             Self::CannotRead => "finds that the provider cannot be read",
             Self::ConcludesReading => "writes down what the reading means",
             Self::Dies => "is killed",

@@ -52,12 +52,6 @@ impl Steps<'_> {
     /// A worker takes an open operation up, and reads the provider.
     pub(super) fn looks(&mut self, worker: usize, op: usize) {
         let scenario = self.scenario;
-        let waits = !super::workers::is_create(scenario, op)
-            && self.from.ops[op].has_request_under_way()
-            && !scenario.world.locks_land_after_readings;
-        if waits {
-            return;
-        }
         for (what, seen, missed) in sights(scenario, &self.from, op) {
             self.add(what, Some(worker), Some(op), |state| {
                 see_for_the_last_time(state, op, missed);
@@ -97,7 +91,9 @@ impl Steps<'_> {
         let next = match seen {
             Seen::Ours(request) => Next::Succeeded(request),
             Seen::Failed => Next::Unknown { settle, absent: None },
-            Seen::Two | Seen::Maybe | Seen::Nothing | Seen::Impossible => Next::Rejected,
+            Seen::Two | Seen::Maybe | Seen::Nothing | Seen::Missing | Seen::Impossible => {
+                Next::Rejected
+            }
         };
         self.add(What::ConcludesReading, Some(worker), Some(op), |state| {
             state.workers[worker] = Worker::Idle;
@@ -159,7 +155,11 @@ fn lock_sights(is_done: bool) -> Vec<Sight> {
     } else {
         (What::ReadsNothing, Seen::Nothing, None)
     };
-    vec![seen, (What::FailsToRead, Seen::Failed, None)]
+    vec![
+        seen,
+        (What::FailsToRead, Seen::Failed, None),
+        (What::ReadsThatItIsMissing, Seen::Missing, None),
+    ]
 }
 
 /// What can be seen of a create whose id a late answer has proven.
@@ -172,10 +172,10 @@ fn proven_sights(scenario: &Scenario, row: &Op, request: u8) -> Vec<Sight> {
         Request::Landed { view: View::Shown | View::Flickering, .. } => {
             sights.push((What::ReadsOurs, Seen::Ours(request), None));
         }
-        Request::Landed { view: View::Hidden, .. }
-        | Request::None
-        | Request::UnderWay { .. }
-        | Request::Lost => {}
+        Request::Landed { view: View::Hidden, .. } => {
+            sights.push((What::ReadsThatItIsMissing, Seen::Missing, None));
+        }
+        Request::None | Request::UnderWay { .. } | Request::Lost => {}
     }
     sights
 }
@@ -212,7 +212,9 @@ fn see_for_the_last_time(state: &mut State, op: usize, missed: Option<usize>) {
 
 /// What the engine makes of a reading, at the moment at which it is made.
 fn judge(scenario: &Scenario, op: usize, row: &Op, seen: Seen) -> Verdict {
-    if let (Some(request), false) = (row.proof, seen == Seen::Failed) {
+    let settle = scenario.settle_left(row);
+    let proves = seen != Seen::Failed && !(seen == Seen::Missing && settle > 0);
+    if let Some(request) = row.proof.filter(|_| proves) {
         return Verdict::Done(request);
     }
     let kind = scenario.kinds[op];
@@ -231,12 +233,18 @@ fn judge(scenario: &Scenario, op: usize, row: &Op, seen: Seen) -> Verdict {
             (Reading::NotApplied, STRANGER)
         }
         Seen::Failed => (Reading::Failed, STRANGER),
+        Seen::Missing => (Reading::Missing, STRANGER),
         Seen::Impossible => (Reading::Impossible, STRANGER),
     };
-    let mut known = situation(scenario, op, row, row.settle);
+    let mut known = situation(scenario, op, row, settle);
     let mut absent_since = row.absent.map(|age| now() - units(age));
     if scenario.breaks(Mutation::AbsentBeforeTheEnd) {
         known.settle_until = now();
+    }
+    let is_early = reading == Reading::NotApplied && settle > 0;
+    if scenario.breaks(Mutation::AbsentSinceBeforeTheEnd) && is_early {
+        let is_known = row.absent.is_some();
+        return Verdict::LookAgain(if is_known { Absence::Kept } else { Absence::FromHere });
     }
     if scenario.breaks(Mutation::AbsentAfterOneReading) {
         absent_since = Some(now() - units(GAP));

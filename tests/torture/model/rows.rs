@@ -8,7 +8,7 @@ use partner_gateway::{
 
 use super::{
     scenario::{Mutation, Scenario},
-    state::{Absence, OPS, State},
+    state::{Absence, OPS, Op, State},
     violation::Violation,
 };
 
@@ -65,6 +65,13 @@ fn guard_allows(from: OperationState, to: OperationState) -> bool {
     }
 }
 
+fn is_change(kind: OperationKind) -> bool {
+    match kind {
+        OperationKind::Update | OperationKind::Lock | OperationKind::Unlock => true,
+        OperationKind::Create | OperationKind::Invite | OperationKind::AdminRole => false,
+    }
+}
+
 impl Scenario {
     /// Whether this rule is broken.
     pub(super) fn breaks(&self, mutation: Mutation) -> bool {
@@ -103,15 +110,38 @@ impl Scenario {
             && (self.kinds[op] != OperationKind::Create || self.create_may_pass(state))
     }
 
-    /// Nothing of its organization is in flight, and nothing that came before waits.
+    /// Nothing of its organization is in flight, nothing that came before waits, and nothing that has ended
+    /// may still be done.
     fn is_next(&self, state: &State, op: usize) -> bool {
         if !self.one_organization || self.breaks(Mutation::Overtaking) {
             return true;
         }
         let waits = |row: usize| state.ops[row].state == Some(OperationState::Accepted);
         !(0..OPS).any(|other| {
-            other != op && (state.ops[other].is_in_flight() || (other < op && waits(other)))
+            other != op
+                && (state.ops[other].is_in_flight()
+                    || (other < op && waits(other))
+                    || self.may_yet_be_done(state, other, op))
         })
+    }
+
+    /// One change waits for the settle window of another that has ended though a send of it was never
+    /// accounted for. Here the window is over when no request is under way: that is its promise.
+    fn may_yet_be_done(&self, state: &State, other: usize, op: usize) -> bool {
+        let are_changes =
+            [other, op].iter().all(|at| self.kinds.get(*at).copied().is_some_and(is_change));
+        let row = &state.ops[other];
+        are_changes
+            && row.has_ended()
+            && (row.sends > 1 || row.state == Some(OperationState::Rejected))
+            && row.has_request_under_way()
+            && !self.breaks(Mutation::LateSendNotWaitedFor)
+    }
+
+    /// Units until an operation's settle window ends. Where no time is counted it is over when nothing of it
+    /// is under way any more.
+    pub(super) fn settle_left(&self, row: &Op) -> u8 {
+        if self.is_timed() { row.settle } else { u8::from(row.has_request_under_way()) }
     }
 
     /// Creates go side by side while nothing is in doubt, up to the budget; one at a time from the first

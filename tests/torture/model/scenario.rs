@@ -49,10 +49,6 @@ pub(super) struct World {
     pub(super) lands_beyond_the_window: bool,
     /// The provider refuses a second organization with the same e-mail address.
     pub(super) emails_are_unique: bool,
-    /// An organization that was slow to be shown may be missed once more after that.
-    pub(super) slow_ones_flicker: bool,
-    /// A lock or unlock may be done after a reading of its organization that found it not done.
-    pub(super) locks_land_after_readings: bool,
 }
 
 impl Scenario {
@@ -73,6 +69,8 @@ pub(super) enum Mutation {
     OutcomeUnfenced,
     /// Absence is concluded before the settle window's end.
     AbsentBeforeTheEnd,
+    /// The first of the two readings counts though it was begun before the settle window's end.
+    AbsentSinceBeforeTheEnd,
     /// Absence is concluded from one reading.
     AbsentAfterOneReading,
     /// Absence is concluded from a listing that was not read to its end.
@@ -95,17 +93,22 @@ pub(super) enum Mutation {
     EvidenceFenced,
     /// An operation is taken up while another of its organization is open.
     Overtaking,
+    /// A change is taken up though the one before it may still be done by a send that was not accounted for.
+    LateSendNotWaitedFor,
+    /// A refusal of the second send of a lock is taken for one of the first, too.
+    SecondRefusalRejects,
     /// An invite whose outcome is open is sent again.
     InviteSentAgain,
 }
 
 impl Mutation {
     /// Every one.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::SentBeforeCommit,
         Self::ExpiredSentAsNew,
         Self::OutcomeUnfenced,
         Self::AbsentBeforeTheEnd,
+        Self::AbsentSinceBeforeTheEnd,
         Self::AbsentAfterOneReading,
         Self::AbsentByHalfAReading,
         Self::ReadingDatedAtItsEnd,
@@ -117,6 +120,8 @@ impl Mutation {
         Self::BudgetUnlocked,
         Self::EvidenceFenced,
         Self::Overtaking,
+        Self::LateSendNotWaitedFor,
+        Self::SecondRefusalRejects,
         Self::InviteSentAgain,
     ];
 
@@ -124,13 +129,16 @@ impl Mutation {
     pub(super) fn scenario(self) -> Scenario {
         let base = match self {
             Self::BudgetUnlocked => BUDGET_OF_ONE,
-            Self::Overtaking => LOCK_UNLOCK,
+            Self::Overtaking | Self::LateSendNotWaitedFor | Self::SecondRefusalRejects => {
+                LOCK_UNLOCK
+            }
             Self::InviteSentAgain => INVITE,
             Self::SecondConflictRejects => BEYOND,
             Self::SentBeforeCommit
             | Self::ExpiredSentAsNew
             | Self::OutcomeUnfenced
             | Self::AbsentBeforeTheEnd
+            | Self::AbsentSinceBeforeTheEnd
             | Self::AbsentAfterOneReading
             | Self::AbsentByHalfAReading
             | Self::ReadingDatedAtItsEnd
@@ -159,12 +167,7 @@ pub(super) const ONE_CREATE: Scenario = Scenario {
     operator: true,
     answers: Answers::All,
     is_prompt: false,
-    world: World {
-        lands_beyond_the_window: false,
-        emails_are_unique: false,
-        slow_ones_flicker: false,
-        locks_land_after_readings: false,
-    },
+    world: World { lands_beyond_the_window: false, emails_are_unique: false },
     mutation: None,
 };
 

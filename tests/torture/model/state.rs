@@ -83,6 +83,8 @@ pub(super) enum Seen {
     Nothing,
     /// The provider could not be read, or not to the end.
     Failed,
+    /// By its id, nothing.
+    Missing,
     /// It cannot be read at all.
     Impossible,
 }

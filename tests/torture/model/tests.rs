@@ -17,10 +17,6 @@ const MOST: usize = 100_000;
 const SHORT: Scenario =
     Scenario { is_prompt: true, answers: Answers::Outage, operator: false, ..ONE_CREATE };
 
-fn violation_in(world: World, scenario: Scenario) -> Option<Violation> {
-    search(&Scenario { world, ..scenario }, MOST).violation.map(|(violation, _)| violation)
-}
-
 #[test]
 fn what_is_promised_holds() {
     for scenario in [SHORT, UNREADABLE_CREATE, INVITE, LOCK_UNLOCK_OUTAGE] {
@@ -53,24 +49,19 @@ fn the_trace_of_a_violation_leads_to_it() {
 }
 
 #[test]
-fn an_organization_that_was_slow_may_not_be_missed_once_more() {
-    let world = World { slow_ones_flicker: true, ..World::default() };
-    let scenario = Scenario { operator: false, ..ONE_CREATE };
-    assert_eq!(violation_in(World::default(), SHORT), None);
-    assert_eq!(violation_in(world, scenario), Some(Violation::MadeTwice));
-}
-
-#[test]
-fn a_lock_may_not_be_done_after_it_was_read_as_not_done() {
-    let world = World { locks_land_after_readings: true, ..World::default() };
-    assert_eq!(violation_in(world, LOCK_UNLOCK_OUTAGE), Some(Violation::LockMisread));
-}
-
-#[test]
 fn a_request_may_not_be_done_beyond_the_settle_window() {
     let world = World { lands_beyond_the_window: true, ..World::default() };
-    let scenario = Scenario { operator: false, ..ONE_CREATE };
-    assert_eq!(violation_in(world, scenario), Some(Violation::Forgotten));
+    let found = search(&Scenario { operator: false, world, ..ONE_CREATE }, MOST);
+    assert_eq!(found.violation.map(|(violation, _)| violation), Some(Violation::Forgotten));
+}
+
+#[test]
+fn a_lock_that_is_done_late_undoes_what_did_not_wait_for_it() {
+    for mutation in [Mutation::LateSendNotWaitedFor, Mutation::SecondRefusalRejects] {
+        let found = search(&mutation.scenario(), MOST);
+        let violation = found.violation.map(|(violation, _)| violation);
+        assert_eq!(violation, Some(Violation::LockMisread), "{mutation:?}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use partner_core::{Effect, Error, Kind};
 use partner_gateway::{
     operations::transitions::{MAX_SENDS, Step, after_failure},
-    store::{OperationKind, OperationState},
+    store::OperationState,
 };
 
 use super::{
@@ -220,6 +220,10 @@ fn outcome_of(scenario: &Scenario, state: &State, op: usize, answer: Answer) -> 
     if answer == Answer::Conflict && is_second && scenario.breaks(Mutation::SecondConflictRejects) {
         return Conclusion::Writes(Next::Rejected, false);
     }
+    let is_refused = matches!(answer, Answer::Refused | Answer::Denied | Answer::Missing);
+    if is_refused && is_second && scenario.breaks(Mutation::SecondRefusalRejects) {
+        return Conclusion::Writes(Next::Rejected, false);
+    }
     let settle = u8::try_from(row.lease + WINDOW.cast_signed()).unwrap_or(0);
     let mut situation = situation(scenario, op, row, settle);
     situation.organization_is_young = answer == Answer::NotShownYet;
@@ -264,9 +268,4 @@ fn leave(state: &mut State, op: usize, left: u8) -> Option<u8> {
 
 pub(super) fn byte(index: usize) -> u8 {
     u8::try_from(index).unwrap_or(u8::MAX)
-}
-
-/// A create may be refused because ours is there; all else cannot.
-pub(super) fn is_create(scenario: &Scenario, op: usize) -> bool {
-    scenario.kinds[op] == OperationKind::Create
 }

@@ -44,8 +44,8 @@ impl Steps<'_> {
                         });
                     }
                     Request::Landed { view: View::Hidden, .. } => {
-                        let view = self.view_of_slow();
                         self.add(What::IsShown, None, Some(op), |state| {
+                            let view = View::Flickering;
                             state.ops[op].requests[index] = Request::Landed { view, left: 0 };
                             Ok(())
                         });
@@ -54,10 +54,6 @@ impl Steps<'_> {
                 }
             }
         }
-    }
-
-    fn view_of_slow(&self) -> View {
-        if self.scenario.world.slow_ones_flicker { View::Flickering } else { View::Shown }
     }
 
     fn lands(&mut self, op: usize, index: usize, left: u8) {
@@ -69,15 +65,8 @@ impl Steps<'_> {
         let kind = self.scenario.kinds[op];
         let what =
             if left <= WINDOW { What::RequestLandsAfterItsLease } else { What::RequestLands };
-        // Later than the first look at it, or missed by one reading: the promise has not both.
-        let is_looked_for = self.from.ops[op].state != Some(OperationState::Sending);
-        let shown = if is_looked_for || self.scenario.is_prompt {
-            self.view_of_slow()
-        } else {
-            View::Flickering
-        };
         let may_be_slow = self.scenario.is_timed() && !self.scenario.is_prompt && left > 0;
-        for view in [View::Hidden, shown] {
+        for view in [View::Hidden, View::Flickering] {
             if view == View::Hidden && !may_be_slow {
                 continue;
             }

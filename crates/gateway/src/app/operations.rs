@@ -43,7 +43,8 @@ impl App {
         self.view_operation(operation).await
     }
 
-    /// One operation of the caller's, once it has ended, or as it stands after `limit`.
+    /// One operation of the caller's, once it has ended or only a person can move it on, or as it stands
+    /// after `limit`. Of one that waits for a person already, its end is waited for.
     ///
     /// # Errors
     /// `NotFound` where there is none for this caller.
@@ -54,7 +55,11 @@ impl App {
         limit: Duration,
     ) -> AppResult<OperationView> {
         let found = self.find_operation(scope, id).await?;
-        let waited = self.engine.wait(id, limit, self.poll_every, |op| op.state.is_final()).await?;
+        let stood = found.state;
+        let is_over = |op: &Operation| {
+            op.state.is_final() || (op.state == OperationState::Quarantined && op.state != stood)
+        };
+        let waited = self.engine.wait(id, limit, self.poll_every, is_over).await?;
         self.view_operation(waited.unwrap_or(found)).await
     }
 

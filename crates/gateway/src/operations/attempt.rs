@@ -259,7 +259,8 @@ impl Engine {
             Some(create) => create.finished_at,
             None => Some(self.persist(|| self.store.reread_organization(id)).await?.created_at),
         };
-        Ok(made_at.is_some_and(|at| self.store.now() < at + account.settle_window))
+        let now = self.persist(|| self.store.clock()).await?;
+        Ok(made_at.is_some_and(|at| now < at + account.settle_window))
     }
 }
 

@@ -15,8 +15,10 @@ use crate::store::{
 /// Where operations are kept. [`Store`] is the one that counts; its methods say what each does.
 #[async_trait]
 pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
-    /// The time, as exact as it is kept.
+    /// This replica's time, as exact as it is kept: for what is told, not for what is concluded.
     fn now(&self) -> DateTime<Utc>;
+    /// The time that leases and settle windows are counted by, the same for every replica.
+    async fn clock(&self) -> StoreResult<DateTime<Utc>>;
     /// An operation, for whoever waits for it.
     async fn watch_operation(&self, id: Uuid) -> StoreResult<Option<Operation>>;
     /// An operation, for whoever works on it.
@@ -81,6 +83,10 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
 impl Journal for Store {
     fn now(&self) -> DateTime<Utc> {
         super::now()
+    }
+
+    async fn clock(&self) -> StoreResult<DateTime<Utc>> {
+        Self::clock(self).await
     }
 
     async fn watch_operation(&self, id: Uuid) -> StoreResult<Option<Operation>> {

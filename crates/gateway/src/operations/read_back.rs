@@ -42,6 +42,13 @@ impl Sight {
     fn failed(error: partner_core::Error) -> Self {
         Self { error: Some(error), ..Self::of(Reading::Failed) }
     }
+
+    /// An organization that was made, and could not be read by its id.
+    fn not_got(error: partner_core::Error) -> Self {
+        let is_missing = error.kind() == Kind::NotFound;
+        let reading = if is_missing { Reading::Missing } else { Reading::Failed };
+        Self { error: Some(error), ..Self::of(reading) }
+    }
 }
 
 /// Reads what became of an update, a lock or an unlock.
@@ -60,7 +67,7 @@ pub(super) async fn read_organization(
                 if is_applied(operation, &child) { Reading::Applied } else { Reading::NotApplied };
             Sight { child: Some(child), ..Sight::of(reading) }
         }
-        Err(error) => Sight::failed(error),
+        Err(error) => Sight::not_got(error),
     }
 }
 
@@ -143,21 +150,32 @@ where
     };
     match found.await {
         Ok((request, found, mapped)) => {
-            let is_mapped = |child: &ChildOrg| mapped.iter().any(|id| id == child.id.as_str());
-            let (taken, free): (Vec<_>, Vec<_>) = found.into_iter().partition(is_mapped);
-            let sight = weigh(recovery, &request, operation.first_sent_at, free);
-            let taken = weigh(recovery, &request, operation.first_sent_at, taken);
-            // What fits in everything may be what was made, whoever has mapped it since.
-            if sight.reading == Reading::NotApplied && taken.has_strong() {
-                return Sight::of(Reading::Ambiguous);
-            }
-            sight
+            weigh_all(recovery, &request, operation.first_sent_at, found, &mapped)
         }
         Err(error) => Sight::failed(error),
     }
 }
 
-/// What the organizations found are worth.
+/// What the organizations found are worth, `mapped` among them or not.
+fn weigh_all(
+    recovery: CreateRecovery,
+    request: &CreateRequest,
+    first_sent_at: Option<DateTime<Utc>>,
+    found: Vec<ChildOrg>,
+    mapped: &[String],
+) -> Sight {
+    let is_mapped = |child: &ChildOrg| mapped.iter().any(|id| id == child.id.as_str());
+    let (taken, free): (Vec<_>, Vec<_>) = found.into_iter().partition(is_mapped);
+    let sight = weigh(recovery, request, first_sent_at, free);
+    let taken = weigh(recovery, request, first_sent_at, taken);
+    // What fits in everything may be what was made, whoever has mapped it since.
+    if sight.reading == Reading::NotApplied && taken.has_strong() {
+        return Sight::of(Reading::Ambiguous);
+    }
+    sight
+}
+
+/// What the organizations found, and not mapped, are worth.
 fn weigh(
     recovery: CreateRecovery,
     request: &CreateRequest,
@@ -228,7 +246,7 @@ pub(super) async fn read_proven(provider: &dyn PartnerProvider, id: &str) -> Sig
     }
     match provider.get_child_org(&id).await {
         Ok(reply) => Sight { child: Some(reply.value), ..Sight::of(Reading::Applied) },
-        Err(error) => Sight::failed(error),
+        Err(error) => Sight::not_got(error),
     }
 }
 
@@ -238,5 +256,63 @@ pub(super) fn was_read(sight: &Sight) -> bool {
         (Some(error), _) => error.kind() == Kind::NotFound,
         (None, Reading::Impossible) => false,
         (None, _) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use partner_core::{EmailAddress, NewChildOrg, Owner};
+
+    use super::*;
+
+    fn at(seconds: i64) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(1_000_000 + seconds, 0)
+    }
+
+    fn request() -> CreateRequest {
+        let email = EmailAddress::new("owner@acme.test").ok();
+        CreateRequest {
+            new: NewChildOrg {
+                customer_id: "c-1".to_owned(),
+                name: "Acme".to_owned(),
+                owner: Some(Owner { email, ..Owner::default() }),
+                ..NewChildOrg::default()
+            },
+        }
+    }
+
+    fn child(created_at: Option<DateTime<Utc>>) -> ChildOrg {
+        ChildOrg {
+            id: ProviderOrgId::new("x").unwrap(),
+            name: "Acme".to_owned(),
+            status: Status::Active,
+            lock: None,
+            customer_id: Some("c-1".to_owned()),
+            owner: request().new.owner,
+            siren_number: None,
+            domain: None,
+            address: None,
+            marketplace_offers: None,
+            members: Vec::new(),
+            comment: None,
+            created_at,
+            provider_data: serde_json::Value::Null,
+        }
+    }
+
+    fn reading(found: ChildOrg, mapped: &[&str]) -> Reading {
+        let mapped: Vec<String> = mapped.iter().map(|id| (*id).to_owned()).collect();
+        weigh_all(CreateRecovery::ReadBack, &request(), at(0), vec![found], &mapped).reading
+    }
+
+    #[test]
+    fn what_fits_wholly_is_found_and_is_no_absence_when_another_has_mapped_it() {
+        assert_eq!(reading(child(at(1)), &[]), Reading::Applied);
+        assert_eq!(reading(child(at(1)), &["x"]), Reading::Ambiguous);
+    }
+
+    #[test]
+    fn what_was_there_before_and_is_mapped_says_nothing() {
+        assert_eq!(reading(child(at(-3600)), &["x"]), Reading::NotApplied);
     }
 }

@@ -36,8 +36,9 @@ impl Engine {
             | OperationKind::Invite
             | OperationKind::AdminRole => None,
         };
-        // What is not there was not there when the reading began; how long it took proves nothing.
-        let read_at = self.store.now();
+        // What is not there was not there when the reading began; how long it took proves nothing. By the
+        // database's clock, which leases and windows are counted by: a replica's own may be wrong.
+        let read_at = self.store.clock().await?;
         let sight = match &proven {
             Some(id) => read_proven(account.provider.as_ref(), id).await,
             None => self.look(operation, account).await?,
@@ -48,10 +49,13 @@ impl Engine {
             self.store.note_reading(name).await?;
         }
         let evidence = sight_evidence(operation, &sight);
-        if let Some(id) = proven.filter(|_| sight.reading != Reading::Failed) {
+        let situation = self.situation(operation, account);
+        let is_not_shown_yet =
+            sight.reading == Reading::Missing && read_at < situation.settle_until;
+        let proves = sight.reading != Reading::Failed && !is_not_shown_yet;
+        if let Some(id) = proven.filter(|_| proves) {
             return self.close_proven(operation, account, &id, sight.child, &evidence).await;
         }
-        let situation = self.situation(operation, account);
         let look = after_reading(&situation, sight.reading, operation.absent_read_at, read_at);
         counters::readback(name, reading_word(sight.reading));
         info!(reading = reading_word(sight.reading), next = ?look, "looked at an open outcome");
@@ -181,6 +185,7 @@ impl Engine {
                 | Reading::NotApplied
                 | Reading::Ambiguous
                 | Reading::Contradictory
+                | Reading::Missing
                 | Reading::Impossible,
                 _,
             ) => self.reject(operation, account, failure, Some(&seen)).await,
@@ -220,6 +225,7 @@ fn reading_word(reading: Reading) -> &'static str {
         Reading::Ambiguous => "ambiguous",
         Reading::Contradictory => "contradictory",
         Reading::Failed => "failed",
+        Reading::Missing => "missing",
         Reading::Impossible => "impossible",
     }
 }

@@ -123,6 +123,10 @@ fn after_refusal(situation: &Situation, kind: Kind) -> Step {
     if may_appear && situation.kind != OperationKind::AdminRole {
         return Step::SendAgain { after: pause(situation), shut_gate: false };
     }
+    // Its first send may still be done: that the second was refused says nothing of the first.
+    if situation.sends >= MAX_SENDS && situation.can_get {
+        return Step::BecomeUnknown;
+    }
     Step::Reject
 }
 
@@ -146,6 +150,8 @@ pub enum Reading {
     Contradictory,
     /// The provider could not be read, or not to the end.
     Failed,
+    /// The provider says that it has no such organization, though it was made.
+    Missing,
     /// This provider cannot be read for this.
     Impossible,
 }
@@ -161,7 +167,7 @@ pub enum Look {
     LookAgain {
         /// When.
         after: Duration,
-        /// Since when complete readings have found nothing.
+        /// Since when complete readings after the settle window's end have found nothing.
         absent_since: Option<DateTime<Utc>>,
     },
     /// A person must decide.
@@ -171,8 +177,10 @@ pub enum Look {
 /// What a reading makes of an operation whose outcome is open.
 ///
 /// # Behavior
-/// That a create was not done is proven by the end of its settle window and two complete readings that
-/// lie apart. What can be sent twice without harm (update, lock, unlock) is sent again after one.
+/// That a create was not done is proven by two complete readings that lie apart, both begun after its settle
+/// window's end: one from before then may be of a listing that did not show it yet. What can be sent twice
+/// without harm (update, lock, unlock) is sent again after one reading, at once; that its last send was not
+/// done either is proven by the window's end alone.
 #[must_use]
 pub fn after_reading(
     situation: &Situation,
@@ -194,24 +202,32 @@ pub fn after_reading(
             Look::Quarantine
         }
         Reading::Failed => again,
-        Reading::Ambiguous if window_is_over => Look::Quarantine,
-        Reading::Ambiguous => {
+        Reading::Ambiguous | Reading::Missing if window_is_over => Look::Quarantine,
+        Reading::Ambiguous | Reading::Missing => {
             Look::LookAgain { after: look_after(situation, gap, now), absent_since: None }
         }
-        Reading::NotApplied if situation.kind != OperationKind::Create => send_again(situation),
-        Reading::NotApplied => {
-            let since = absent_since.unwrap_or(now);
-            let apart = now - since >= TimeDelta::from_std(gap).unwrap_or(TimeDelta::MAX);
-            if window_is_over && apart && absent_since.is_some() {
-                return send_again(situation);
+        Reading::NotApplied if situation.kind != OperationKind::Create => {
+            match (situation.sends >= MAX_SENDS, window_is_over) {
+                (false, _) => Look::SendAgain,
+                (true, true) => Look::Quarantine,
+                (true, false) => again,
             }
-            Look::LookAgain { after: look_after(situation, gap, now), absent_since: Some(since) }
         }
+        Reading::NotApplied if !window_is_over => again,
+        Reading::NotApplied => match absent_since {
+            Some(since) if now - since >= TimeDelta::from_std(gap).unwrap_or(TimeDelta::MAX) => {
+                if situation.sends >= MAX_SENDS {
+                    Look::Quarantine
+                } else {
+                    Look::SendAgain
+                }
+            }
+            since => Look::LookAgain {
+                after: look_after(situation, gap, now),
+                absent_since: since.or(Some(now)),
+            },
+        },
     }
-}
-
-fn send_again(situation: &Situation) -> Look {
-    if situation.sends >= MAX_SENDS { Look::Quarantine } else { Look::SendAgain }
 }
 
 /// Soon while the answer may still be on its way, then at the pace that proving an absence needs, and
@@ -318,22 +334,54 @@ mod tests {
         let look = |since: Option<i64>, now| {
             after_reading(&create(), Reading::NotApplied, since.map(at), at(now))
         };
+        let begins = |look, from| matches!(look, Look::LookAgain { absent_since, .. } if absent_since == from);
         assert!(
-            matches!(look(None, 10), Look::LookAgain { absent_since: Some(s), .. } if s == at(10))
+            begins(look(None, 10), None),
+            "a listing from before the window's end proves nothing"
         );
-        assert!(matches!(look(Some(10), 179), Look::LookAgain { .. }), "the window is not over");
-        assert!(matches!(look(None, 200), Look::LookAgain { .. }), "one reading is not two");
-        assert!(matches!(look(Some(171), 200), Look::LookAgain { .. }), "29 s are not 30");
-        assert_eq!(look(Some(170), 200), Look::SendAgain);
+        assert!(begins(look(None, 179), None), "the window is not over");
+        assert!(begins(look(None, 180), Some(at(180))), "one reading is not two");
+        assert!(begins(look(Some(180), 209), Some(at(180))), "29 s are not 30");
+        assert_eq!(look(Some(180), 210), Look::SendAgain);
         assert_eq!(
             after_reading(
                 &Situation { sends: 2, ..create() },
                 Reading::NotApplied,
-                Some(at(10)),
-                at(200)
+                Some(at(180)),
+                at(210)
             ),
             Look::Quarantine
         );
+    }
+
+    #[test]
+    fn a_lock_is_sent_again_at_once_and_given_to_a_person_when_its_last_window_is_over() {
+        let look = |sends, now| {
+            let lock = Situation { kind: OperationKind::Lock, sends, ..create() };
+            after_reading(&lock, Reading::NotApplied, None, at(now))
+        };
+        assert_eq!(look(1, 10), Look::SendAgain);
+        assert!(matches!(look(2, 179), Look::LookAgain { .. }), "it may still be done");
+        assert_eq!(look(2, 180), Look::Quarantine);
+    }
+
+    #[test]
+    fn a_lock_that_is_refused_the_second_time_may_still_be_done_the_first() {
+        let denied = error(Kind::PermissionDenied, Effect::NotApplied);
+        let lock = Situation { kind: OperationKind::Lock, ..create() };
+        assert_eq!(after_failure(&lock, &denied, at(1)), Step::Reject);
+        let second = Situation { sends: 2, ..lock };
+        assert_eq!(after_failure(&second, &denied, at(1)), Step::BecomeUnknown);
+    }
+
+    #[test]
+    fn an_organization_that_is_not_there_any_more_is_a_persons_once_the_window_is_over() {
+        let look = |now| {
+            let lock = Situation { kind: OperationKind::Lock, ..create() };
+            after_reading(&lock, Reading::Missing, None, at(now))
+        };
+        assert!(matches!(look(179), Look::LookAgain { .. }));
+        assert_eq!(look(180), Look::Quarantine);
     }
 
     #[test]

@@ -127,7 +127,9 @@ async fn claim_due_in(
            and coalesce(o.next_attempt_at, '-infinity') <= now()
            and not exists (select from operations e where e.organization_id = o.organization_id
                and e.id <> o.id and (e.state in ('sending', 'unknown', 'quarantined')
-                   or (e.state = 'accepted' and (e.created_at, e.id) < (o.created_at, o.id))))
+                   or (e.state = 'accepted' and (e.created_at, e.id) < (o.created_at, o.id))
+                   or (e.settle_until > now() and (e.sends > 1 or e.state = 'rejected')
+                       and e.kind in ('update', 'lock', 'unlock') and o.kind in ('update', 'lock', 'unlock'))))
          order by o.created_at, o.id limit $3 for update skip locked",
         provider,
         creates,
@@ -205,6 +207,9 @@ async fn expire_leases_in(mut tx: Tx, provider: &str, settle_window: Duration) -
 
 /// Takes one accepted operation up within a transaction, if its organization and its account let it.
 ///
+/// A change of an organization waits for those before it, and also for the settle window of one that has
+/// ended though a send of it was never accounted for: done late, it would undo what came after it.
+///
 /// The lease begins here: `now()` is when the transaction began, and it may have waited since for the locks
 /// of others.
 pub(super) async fn take(
@@ -228,7 +233,9 @@ pub(super) async fn take(
                            where g.provider = o.provider and g.closed_until > now())
            and not exists (select from operations e where e.organization_id = o.organization_id
                    and e.id <> o.id and (e.state in ('sending', 'unknown', 'quarantined')
-                       or (e.state = 'accepted' and (e.created_at, e.id) < (o.created_at, o.id))))
+                       or (e.state = 'accepted' and (e.created_at, e.id) < (o.created_at, o.id))
+                       or (e.settle_until > now() and (e.sends > 1 or e.state = 'rejected')
+                           and e.kind in ('update', 'lock', 'unlock') and o.kind in ('update', 'lock', 'unlock'))))
          returning *",
         id,
         interval(lease)

@@ -365,6 +365,17 @@ impl Store {
         Ok(found.flatten())
     }
 
+    /// The database's time, which leases and settle windows are counted by.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn clock(&self) -> StoreResult<DateTime<Utc>> {
+        sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#)
+            .fetch_one(&self.outcomes)
+            .await
+            .map_err(store_error)
+    }
+
     /// An operation as it now stands, for the engine.
     ///
     /// # Errors

@@ -75,7 +75,7 @@ pub(crate) async fn list(
 
 /// Get an operation
 ///
-/// With `wait=N` the answer comes when the operation has ended, or after N seconds.
+/// With `wait=N` the answer comes when the operation has ended or begins to wait for a person, or after N seconds.
 #[utoipa::path(
     get, path = "/v1/operations/{id}", tag = "Operations",
     operation_id = "get_operation",

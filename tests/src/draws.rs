@@ -8,10 +8,10 @@ use std::{
 
 /// A stream of numbers from a seed (splitmix64).
 #[derive(Debug)]
-pub(super) struct Draws(Mutex<u64>);
+pub(crate) struct Draws(Mutex<u64>);
 
 impl Draws {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(Mutex::new(seed))
     }
 
@@ -21,29 +21,29 @@ impl Draws {
     }
 
     /// A number below `limit`; 0 where that is 0.
-    pub(super) fn below(&self, limit: usize) -> usize {
+    pub(crate) fn below(&self, limit: usize) -> usize {
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
         usize::try_from(self.next().checked_rem(limit).unwrap_or(0)).unwrap_or(0)
     }
 
     /// True once in `1 / share` times.
-    pub(super) fn chance(&self, share: f64) -> bool {
+    pub(crate) fn chance(&self, share: f64) -> bool {
         fraction(self.next()) < share
     }
 
     /// A time from `least` to `most`, in whole milliseconds.
-    pub(super) fn time(&self, least: Duration, most: Duration) -> Duration {
+    pub(crate) fn time(&self, least: Duration, most: Duration) -> Duration {
         let span = most.saturating_sub(least).mul_f64(fraction(self.next()));
         Duration::from_millis(u64::try_from((least + span).as_millis()).unwrap_or(u64::MAX))
     }
 
     /// A time from `least` to `most` milliseconds.
-    pub(super) fn millis(&self, least: u64, most: u64) -> Duration {
+    pub(crate) fn millis(&self, least: u64, most: u64) -> Duration {
         self.time(Duration::from_millis(least), Duration::from_millis(most))
     }
 
     /// One of them.
-    pub(super) fn pick<T: Copy, const N: usize>(&self, from: [T; N]) -> T {
+    pub(crate) fn pick<T: Copy, const N: usize>(&self, from: [T; N]) -> T {
         from[self.below(N)]
     }
 }
@@ -67,12 +67,12 @@ thread_local! {
 }
 
 /// Begins the jitter of a history, on this thread.
-pub(super) fn seed_jitter(seed: u64) {
+pub(crate) fn seed_jitter(seed: u64) {
     JITTER.set(seed);
 }
 
 /// The engine's draws, from the history's seed.
-pub(super) fn jitter() -> f64 {
+pub(crate) fn jitter() -> f64 {
     let mut state = JITTER.get();
     let drawn = step(&mut state);
     JITTER.set(state);
