@@ -13,11 +13,11 @@ use serde_json::json;
 use test_database::TestDatabase;
 use uuid::Uuid;
 
-const LEASE: Duration = Duration::from_secs(60);
-const BUDGET: CreateBudget =
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
+pub(crate) const BUDGET: CreateBudget =
     CreateBudget { at_risk: i64::MAX, window: Duration::from_secs(300), readable: false };
 
-fn organization(n: usize) -> Organization {
+pub(crate) fn organization(n: usize) -> Organization {
     Organization {
         id: Uuid::now_v7(),
         tenant: "crm".to_owned(),

@@ -13,6 +13,8 @@ mod create;
 mod customers;
 mod database;
 mod dev_command;
+mod events;
+mod feed;
 mod idempotency;
 mod list;
 mod lock;

@@ -5,6 +5,7 @@ mod create;
 mod customers;
 mod dry_run;
 mod error;
+mod feed;
 mod fingerprint;
 mod forms;
 mod history;
@@ -23,6 +24,7 @@ pub use create::CreateInput;
 pub use customers::{CustomerResult, CustomerView, LockOutcome};
 pub use dry_run::{Collision, CreatePlan, held_locally};
 pub use error::{AppError, AppResult};
+pub use feed::{FeedNews, FeedPage, FeedRequest};
 pub use fingerprint::Fingerprints;
 pub use history::{Happened, Moment};
 pub use operations::OperationView;
@@ -42,6 +44,7 @@ pub struct App {
     router: Router,
     fingerprints: Fingerprints,
     poll_every: Duration,
+    feed_news: FeedNews,
 }
 
 impl App {
@@ -54,7 +57,8 @@ impl App {
         fingerprints: Fingerprints,
         poll_every: Duration,
     ) -> Arc<Self> {
-        Arc::new(Self { store, engine, router, fingerprints, poll_every })
+        let feed_news = FeedNews::default();
+        Arc::new(Self { store, engine, router, fingerprints, poll_every, feed_news })
     }
 
     /// The engine, for workers and for what shows the partner accounts.

@@ -5,7 +5,7 @@
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    resources::{customers, members, operations, organizations, providers},
+    resources::{customers, events, members, operations, organizations, providers},
     state::ApiState,
 };
 
@@ -25,6 +25,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(operations::list))
         .routes(routes!(operations::get))
         .routes(routes!(operations::resolve))
+        .routes(routes!(events::list))
         .routes(routes!(providers::list))
         .routes(routes!(providers::get))
         .routes(routes!(providers::resolve_route))

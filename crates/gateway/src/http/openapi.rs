@@ -35,13 +35,14 @@ spaces, any of `organizations:read`, `organizations:write`, `organizations:lock`
 `events:read` and `admin`, which allows everything in every tenant.";
 
 /// What each tag is for, in the order of the document.
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 6] = [
     (
         "Organizations",
         "A customer's organization at a provider: create, read, change, lock, invite.",
     ),
     ("Customers", "All of a customer's organizations at once, across providers."),
     ("Operations", "What was begun at a provider, and how it ended."),
+    ("Events", "What happened to every organization, in one order: audit and change feed."),
     ("Providers", "The partner accounts, what each can do, and which one a create would go to."),
     (around::TAG, "Whether the process is alive and ready, and its metrics. No token is needed."),
 ];

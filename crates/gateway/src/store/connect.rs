@@ -62,25 +62,50 @@ impl PoolUse {
     }
 }
 
-/// Hears which operations moved, at every replica. Takes one connection of the main pool.
+/// What a replica tells all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// This operation moved.
+    OperationMoved(Uuid),
+    /// Events were committed that have no number in the feed yet.
+    EventsWritten,
+    /// The feed goes up to this number.
+    FeedGrew(i64),
+}
+
+impl Notice {
+    /// The channels that they come by.
+    const CHANNELS: [&str; 3] = ["operations", "events", "event_feed"];
+
+    fn of(channel: &str, payload: &str) -> Option<Self> {
+        match channel {
+            "operations" => payload.parse().ok().map(Self::OperationMoved),
+            "events" => Some(Self::EventsWritten),
+            "event_feed" => payload.parse().ok().map(Self::FeedGrew),
+            _ => None,
+        }
+    }
+}
+
+/// Hears what replicas tell each other. Takes one connection of the main pool.
 #[derive(Debug)]
 pub struct NoticeListener(PgListener);
 
 impl NoticeListener {
-    /// Waits for the next operation that moved.
+    /// Waits for the next notice.
     ///
     /// # Errors
     /// When the connection was lost: listen anew, and take it that notices were lost with it.
-    pub async fn next(&mut self) -> StoreResult<Uuid> {
+    pub async fn next(&mut self) -> StoreResult<Notice> {
         self.0.eager_reconnect(false);
         loop {
             let Some(notice) = self.0.try_recv().await.map_err(store_error)? else {
                 let lost = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
                 return Err(StoreError::Unavailable(sqlx::Error::Io(lost)));
             };
-            // The channel is open to everyone who may connect.
-            if let Ok(id) = notice.payload().parse() {
-                return Ok(id);
+            // The channels are open to everyone who may connect.
+            if let Some(notice) = Notice::of(notice.channel(), notice.payload()) {
+                return Ok(notice);
             }
         }
     }
@@ -210,13 +235,13 @@ impl Store {
         [PoolUse::of("main", self.pool.pool()), PoolUse::of("outcomes", self.outcomes.pool())]
     }
 
-    /// Listens for operations that moved, at every replica.
+    /// Listens for what replicas tell each other.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn listen(&self) -> StoreResult<NoticeListener> {
         let mut listener = PgListener::connect_with(self.pool.pool()).await.map_err(store_error)?;
-        listener.listen("operations").await.map_err(store_error)?;
+        listener.listen_all(Notice::CHANNELS).await.map_err(store_error)?;
         Ok(NoticeListener(listener))
     }
 

@@ -33,8 +33,8 @@ pub struct Seen {
 /// One change of an organization, as the audit and change feed has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PastEvent {
-    /// Its number among all events.
-    pub sequence: i64,
+    /// Its number in the feed; `None` in the moment before it has one.
+    pub sequence: Option<i64>,
     /// What happened, such as `organization.created`.
     pub event_type: String,
     /// Its number within the organization: 1, 2, 3 … without a gap.
@@ -107,9 +107,10 @@ impl Store {
     ) -> StoreResult<Vec<PastEvent>> {
         sqlx::query_as!(
             PastEvent,
-            r#"select sequence, type as event_type, organization_sequence, operation_id, actor, request_id,
-                      before, after, at
-               from events where organization_id = $1 order by organization_sequence desc limit $2"#,
+            r#"select f.sequence as "sequence?", e.type as event_type, e.organization_sequence,
+                      e.operation_id, e.actor, e.request_id, e.before, e.after, e.at
+               from events e left join event_feed f on f.event_id = e.id
+               where e.organization_id = $1 order by e.organization_sequence desc limit $2"#,
             organization_id,
             limit
         )

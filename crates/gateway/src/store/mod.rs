@@ -6,11 +6,13 @@
 
 mod adoption;
 mod begin;
+mod chain;
 mod claims;
 mod connect;
 mod counts;
 mod error;
 mod events;
+mod feed;
 mod gates;
 mod history;
 mod idempotency;
@@ -23,15 +25,18 @@ mod organizations;
 mod outcomes;
 mod page;
 mod rows;
+mod seal;
 
 pub use begin::{
     BeginCreate, BeginOptions, BeginUpdate, NewOperation, NewOrganization, Plan, Refused,
 };
+pub use chain::ChainHash;
 pub use claims::{Claimed, Due};
-pub use connect::{DatabaseSettings, NoticeListener, PoolUse, Store, embedded_migrations};
+pub use connect::{DatabaseSettings, Notice, NoticeListener, PoolUse, Store, embedded_migrations};
 pub use counts::OrganizationName;
 pub use error::{StoreError, StoreResult};
 pub use events::EventContext;
+pub use feed::{FeedEvent, FeedFilter};
 pub use gates::CreateBudget;
 pub use history::{Attempt, PastEvent, Seen};
 pub use idempotency::{IdempotencyRecord, KeyClaim};
@@ -43,3 +48,4 @@ pub use operations::OperationFilter;
 pub use organizations::{OrganizationFilter, OrganizationOrder};
 pub use outcomes::{NextState, Outcome, Recorded};
 pub use page::{PageAfter, PageOf, PageRequest};
+pub use seal::{FeedHead, Sealed};

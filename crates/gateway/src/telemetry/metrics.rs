@@ -40,6 +40,10 @@ pub const FENCED_WRITES: &str = "gateway_operations_fenced_writes_total";
 pub const DUPLICATE_UPSTREAM: &str = "gateway_duplicate_upstream_total";
 /// Counter `{provider, result}`: read-backs that settle an unknown outcome, or do not.
 pub const READBACKS: &str = "gateway_readbacks_total";
+/// Counter: events that were given their number in the feed.
+pub const EVENTS_SEALED: &str = "gateway_events_sealed_total";
+/// Gauge: events that were committed and have no number in the feed yet. Falls to 0 within a second.
+pub const EVENTS_UNSEALED: &str = "gateway_events_unsealed";
 /// Gauge `{pool, state}`: connections of a pool, `idle` or `used`.
 pub const DB_CONNECTIONS: &str = "gateway_db_pool_connections";
 /// Gauge `{pool}`: the most connections that a pool may have.
@@ -114,6 +118,8 @@ fn describe_all() {
     describe_counter!(FENCED_WRITES, "Writes refused because their worker had lost its lease.");
     describe_counter!(DUPLICATE_UPSTREAM, "Second organizations of one customer. Must stay 0.");
     describe_counter!(READBACKS, "Read-backs after an unknown outcome, by result.");
+    describe_counter!(EVENTS_SEALED, "Events given their number in the feed.");
+    describe_gauge!(EVENTS_UNSEALED, "Events without a number in the feed.");
     describe_gauge!(DB_CONNECTIONS, "Connections of a pool, by state.");
     describe_gauge!(DB_MAX_CONNECTIONS, "The most connections that a pool may have.");
     describe_gauge!(BUILD_INFO, "The running version.");

@@ -1,4 +1,5 @@
-//! Measures what no request tells: open operations, and the database's connections.
+//! Measures what no request tells: open operations, events without a number, and the database's
+//! connections.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +11,7 @@ use crate::{
     app::App,
     store::{OperationState, StoreResult},
     telemetry::metrics::{
-        DB_CONNECTIONS, DB_MAX_CONNECTIONS, OPERATIONS, OPERATIONS_OLDEST_UNKNOWN,
+        DB_CONNECTIONS, DB_MAX_CONNECTIONS, EVENTS_UNSEALED, OPERATIONS, OPERATIONS_OLDEST_UNKNOWN,
         OPERATIONS_QUARANTINED,
     },
 };
@@ -59,6 +60,7 @@ impl Gauges {
         }
         gauge!(OPERATIONS_QUARANTINED).set(count(OperationState::Quarantined));
         gauge!(OPERATIONS_OLDEST_UNKNOWN).set(store.oldest_unknown_age().await?);
+        gauge!(EVENTS_UNSEALED).set(store.unsealed_events().await? as f64);
         Ok(())
     }
 

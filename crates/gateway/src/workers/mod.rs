@@ -7,6 +7,7 @@ pub mod gauges;
 pub mod notices;
 mod outage;
 pub mod prune;
+pub mod seal;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -30,6 +31,10 @@ pub fn start(app: &Arc<App>, poll_every: Duration, tasks: &TaskTracker, stop: &C
     let (app, token) = with();
     tasks.spawn(keep("notices", stop.clone(), move || {
         notices::Notices::new(Arc::clone(&app)).run(token.clone())
+    }));
+    let (app, token) = with();
+    tasks.spawn(keep("seal", stop.clone(), move || {
+        seal::Seal::new(Arc::clone(&app), poll_every).run(token.clone())
     }));
     let (app, token) = with();
     tasks.spawn(keep("gauges", stop.clone(), move || {

@@ -1,16 +1,16 @@
-//! Hears from other replicas that an operation moved, so that who waits for it here need not poll.
+//! Hears from other replicas that an operation moved or the feed grew, so that who waits for it here need
+//! not poll.
 //!
-//! A notice can be lost; the engine polls too, and nothing depends on one.
+//! A notice can be lost; the engine and the sealer poll too, and nothing depends on one.
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::outage::Outage;
 use crate::{
     app::App,
-    store::{NoticeListener, StoreResult},
+    store::{Notice, NoticeListener, StoreResult},
 };
 
 /// The worker that hears other replicas.
@@ -22,7 +22,7 @@ pub struct Notices {
 }
 
 impl Notices {
-    /// A worker that passes notices on to the engine.
+    /// A worker that passes notices on to who waits for them.
     #[must_use]
     pub fn new(app: Arc<App>) -> Self {
         Self { app, listener: None, outage: Outage::new("notices") }
@@ -32,14 +32,16 @@ impl Notices {
     ///
     /// # Errors
     /// When the database cannot be reached, or the connection to it was lost.
-    pub async fn step(&mut self) -> StoreResult<Uuid> {
+    pub async fn step(&mut self) -> StoreResult<Notice> {
         let listener = match &mut self.listener {
             Some(listener) => listener,
             None => self.listener.insert(self.app.store().listen().await?),
         };
         let heard = listener.next().await;
         match &heard {
-            Ok(id) => self.app.engine().announce(*id),
+            Ok(Notice::OperationMoved(id)) => self.app.engine().announce(*id),
+            Ok(Notice::EventsWritten) => self.app.feed_news().wrote(),
+            Ok(Notice::FeedGrew(head)) => self.app.feed_news().grew(*head),
             Err(_) => self.listener = None,
         }
         heard

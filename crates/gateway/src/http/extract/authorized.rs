@@ -40,7 +40,8 @@ pub(crate) mod scope {
         Read = OrganizationsRead,
         Write = OrganizationsWrite,
         Lock = OrganizationsLock,
-        Resolve = OperationsResolve
+        Resolve = OperationsResolve,
+        Events = EventsRead
     );
 }
 

@@ -22,6 +22,8 @@ pub(crate) enum ListKind {
     Operations = 3,
     /// Operations, newest first.
     OperationsDesc = 4,
+    /// Events, by their numbers.
+    Events = 5,
 }
 
 /// Where a page goes on, as the caller holds it: opaque.
@@ -30,6 +32,8 @@ pub(crate) struct Cursor;
 
 /// The kind of list, microseconds, and an id.
 const CURSOR_BYTES: usize = 1 + 8 + 16;
+/// The kind of list, and a number.
+const NUMBER_CURSOR_BYTES: usize = 1 + 8;
 
 impl Cursor {
     /// The cursor of what comes after a row.
@@ -52,22 +56,48 @@ impl Cursor {
         let at = DateTime::<Utc>::from_timestamp_micros(i64::from_be_bytes(*micros))?;
         Some(PageAfter { at, id: Uuid::from_slice(id).ok()? })
     }
+
+    /// The cursor of what comes after a row's number.
+    pub(crate) fn encode_number(kind: ListKind, number: i64) -> String {
+        let mut bytes = Vec::with_capacity(NUMBER_CURSOR_BYTES);
+        bytes.push(kind as u8);
+        bytes.extend_from_slice(&number.to_be_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// The number that a cursor of this kind of list comes after.
+    pub(crate) fn decode_number(kind: ListKind, text: &str) -> Option<i64> {
+        let bytes: [u8; NUMBER_CURSOR_BYTES] =
+            URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let (head, number) = bytes.split_first_chunk::<1>()?;
+        let number = i64::from_be_bytes(number.try_into().ok()?);
+        (head[0] == kind as u8 && number >= 0).then_some(number)
+    }
 }
 
 impl QueryFields {
     /// The page that is asked for.
     pub(crate) fn page(&mut self, kind: ListKind) -> PageRequest {
+        let limit = self.limit();
+        let after = self
+            .parsed("cursor", |text| Cursor::decode(kind, text).ok_or("is no cursor of this list"));
+        PageRequest { limit, after, include_total: self.boolean("include_total").unwrap_or(false) }
+    }
+
+    /// How many items a page may have.
+    pub(crate) fn limit(&mut self) -> i64 {
         let limit = self.parsed("limit", |text| match text.parse::<i64>() {
             Ok(limit @ 1..=LARGEST_LIMIT) => Ok(limit),
             Ok(_) | Err(_) => Err(format!("must be a number from 1 to {LARGEST_LIMIT}")),
         });
-        let after = self
-            .parsed("cursor", |text| Cursor::decode(kind, text).ok_or("is no cursor of this list"));
-        PageRequest {
-            limit: limit.unwrap_or(DEFAULT_LIMIT),
-            after,
-            include_total: self.boolean("include_total").unwrap_or(false),
-        }
+        limit.unwrap_or(DEFAULT_LIMIT)
+    }
+
+    /// After which number a page of this kind of list begins, where it is not the first.
+    pub(crate) fn number_cursor(&mut self, kind: ListKind) -> Option<i64> {
+        self.parsed("cursor", |text| {
+            Cursor::decode_number(kind, text).ok_or("is no cursor of this list")
+        })
     }
 }
 
@@ -88,8 +118,17 @@ mod tests {
         }
 
         #[test]
+        fn a_number_comes_back_whole(number in 0..i64::MAX) {
+            let text = Cursor::encode_number(ListKind::Events, number);
+            prop_assert_eq!(Cursor::decode_number(ListKind::Events, &text), Some(number));
+            prop_assert_eq!(Cursor::decode_number(ListKind::Operations, &text), None);
+            prop_assert_eq!(Cursor::decode(ListKind::Events, &text), None);
+        }
+
+        #[test]
         fn no_text_breaks_the_reading_of_a_cursor(text in ".*") {
             let _ = Cursor::decode(ListKind::Operations, &text);
+            let _ = Cursor::decode_number(ListKind::Events, &text);
         }
     }
 }

@@ -203,7 +203,10 @@ fn event_item(event: &PastEvent, now: DateTime<Utc>) -> Markup {
             (words::moment(event.at, now))
             p {
                 strong { (event.event_type) } " by " (event.actor) " "
-                span.quiet { "number " (event.organization_sequence) }
+                span.quiet {
+                    "number " (event.organization_sequence) ", in the feed "
+                    @match event.sequence { Some(number) => (number), None => "not yet" }
+                }
                 @if let Some(id) = event.operation_id {
                     " · " a href={ "/ops/operations/" (id) } { "its operation" }
                 }

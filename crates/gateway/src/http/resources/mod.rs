@@ -1,6 +1,9 @@
 //! One file a resource: what it takes, what it answers, its endpoints.
 
 pub(crate) mod customers;
+mod event_out;
+#[expect(unused_qualifications, reason = "utoipa's `params(..)` expands to a qualified path")]
+pub(crate) mod events;
 mod list;
 pub(crate) mod members;
 mod operation_out;

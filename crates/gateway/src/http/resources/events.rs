@@ -1,0 +1,95 @@
+//! `/v1/events`.
+
+use axum::{Json, extract::State};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::{ListOut, event_out::EventOut};
+use crate::{
+    app::FeedRequest,
+    http::{
+        extract::{Authorized, Cursor, ListKind, QueryFields, scope},
+        problem::Problem,
+        state::ApiState,
+    },
+    store::FeedFilter,
+};
+
+/// The parameters of the feed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it gives the OpenAPI document its parameters")]
+pub(crate) struct EventListParams {
+    /// Begin after the event of this number; 0 is the beginning.
+    #[param(minimum = 0, default = 0)]
+    after: Option<i64>,
+    /// One organization's events.
+    organization_id: Option<Uuid>,
+    /// One kind of event, such as `organization.usable`.
+    #[param(pattern = "^[a-z_]+(\\.[a-z_]+)+$")]
+    r#type: Option<String>,
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<i64>,
+    /// `next_cursor` of the page before; it goes on from there, whatever `after` says.
+    #[param(min_length = 1)]
+    cursor: Option<String>,
+    /// Answer `total_count` too: of all events after `after`.
+    include_total: Option<bool>,
+}
+
+/// Read the events
+///
+/// What happened to every organization of the tenant's, in one order. Whoever asks again with `after` set to
+/// the `sequence` of the last event it was given misses none and sees none twice: an event is shown once its
+/// number is fixed, and none appears below a number that was shown. Numbers rise; between two of one tenant's
+/// there may be others' events.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "Events",
+    operation_id = "list_events",
+    params(EventListParams),
+    responses((status = 200, description = "One page", body = ListOut<EventOut>)),
+    security(("bearer" = ["events:read"]))
+)]
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    auth: Authorized<scope::Events>,
+    mut query: QueryFields,
+) -> Result<Json<ListOut<EventOut>>, Problem> {
+    let filter = read_filter(&mut query);
+    let request = FeedRequest {
+        after: read_after(&mut query).unwrap_or(0),
+        page_after: query.number_cursor(ListKind::Events),
+        limit: query.limit(),
+        include_total: query.boolean("include_total").unwrap_or(false),
+    };
+    query.finish()?;
+    let page = state.app.events(&auth.tenant_scope(), &filter, &request).await?;
+    Ok(Json(ListOut {
+        items: page.items.into_iter().map(EventOut::new).collect(),
+        next_cursor: page.next.map(|number| Cursor::encode_number(ListKind::Events, number)),
+        total_count: page.total_count,
+    }))
+}
+
+fn read_filter(query: &mut QueryFields) -> FeedFilter {
+    FeedFilter {
+        organization_id: query.uuid("organization_id"),
+        event_type: query.parsed("type", |text| {
+            let is_word = |word: &str| {
+                !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+            };
+            let is_type = text.contains('.') && text.split('.').all(is_word);
+            is_type
+                .then(|| text.to_owned())
+                .ok_or("must be a kind of event, such as organization.created")
+        }),
+    }
+}
+
+fn read_after(query: &mut QueryFields) -> Option<i64> {
+    query.parsed("after", |text| match text.parse::<i64>() {
+        Ok(number @ 0..) => Ok(number),
+        Ok(_) | Err(_) => Err("must be the number of an event, or 0"),
+    })
+}
