@@ -1,7 +1,7 @@
 //! The accounts that histories are played at: as the gateway's own registry makes them, so that what they
 //! claim to be able to do is what the adapters claim.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use partner_gateway::{
     config::{ProviderAccount, ProviderConfig},
@@ -42,6 +42,7 @@ pub fn accounts() -> Result<Vec<Account>, AccountsError> {
         timeout: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(2),
         sweep_every: Duration::from_secs(900),
+        sweep_requests_per_second: NonZeroU32::MIN,
     };
     let registry = Registry::new(&[
         config("scaleway", scaleway, 180),

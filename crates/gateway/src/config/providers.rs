@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -28,6 +29,8 @@ pub struct ProviderConfig {
     pub connect_timeout: Duration,
     /// How often the mapping is compared with the provider.
     pub sweep_every: Duration,
+    /// How many requests a second that and other work in the background may make.
+    pub sweep_requests_per_second: NonZeroU32,
 }
 
 impl ProviderConfig {
@@ -113,6 +116,10 @@ impl fmt::Display for ProviderKind {
 const TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const SWEEP_EVERY: Duration = Duration::from_secs(15 * 60);
+/// A fifth of what Scaleway takes; the rest is for live traffic.
+const SWEEP_REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// More than any provider takes.
+const ANY_PACE: std::ops::RangeInclusive<u32> = 1..=1000;
 
 pub(super) fn parse_all(root: &mut Reader, env: &Environment) -> Option<Vec<ProviderConfig>> {
     let mut names = BTreeSet::new();
@@ -141,6 +148,7 @@ fn parse(
     let timeout = reader.positive_duration("timeout").unwrap_or(TIMEOUT);
     let connect_timeout = connect_timeout(reader, timeout);
     let sweep_every = reader.positive_duration("sweep_every").unwrap_or(SWEEP_EVERY);
+    let sweep_pace = reader.integer("sweep_requests_per_second", ANY_PACE);
     let kind = kind?;
     refuse_keys_of_others(reader, kind);
     let account = match kind {
@@ -159,6 +167,9 @@ fn parse(
         timeout,
         connect_timeout,
         sweep_every,
+        sweep_requests_per_second: sweep_pace
+            .and_then(NonZeroU32::new)
+            .unwrap_or(SWEEP_REQUESTS_PER_SECOND),
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! This room alone knows the adapters by name. It decides nothing.
 
+mod pace;
 mod registry;
 
 pub use registry::{Account, Health, HealthState, Registry, RegistryError};

@@ -14,6 +14,7 @@ use provider_archera::{ArcheraConfig, ArcheraProvider};
 use provider_http::{AccountSignals, SignalSnapshot};
 use provider_scaleway::{ScalewayConfig, ScalewayProvider};
 
+use super::pace::{Pacer, pause};
 use crate::config::{ProviderAccount, ProviderConfig, ProviderKind};
 
 /// One partner account, ready to be called.
@@ -25,6 +26,10 @@ pub struct Account {
     pub kind: ProviderKind,
     /// How long after a write an absence proves nothing.
     pub settle_window: Duration,
+    /// How often the mapping is compared with the provider.
+    pub sweep_every: Duration,
+    /// The pace of what runs in the background.
+    pacer: Arc<Pacer>,
     /// What was last heard of it.
     signals: Arc<AccountSignals>,
     /// How many calls in a row it could not answer.
@@ -137,6 +142,8 @@ fn account(config: &ProviderConfig) -> Result<Account, RegistryError> {
         provider,
         kind: config.kind(),
         settle_window: config.settle_window,
+        sweep_every: config.sweep_every,
+        pacer: Arc::new(Pacer::new(config.sweep_requests_per_second)),
         signals,
         failures: Arc::default(),
     })
@@ -195,6 +202,15 @@ impl Account {
     pub fn exhausted_for(&self) -> Option<Duration> {
         let limit = self.signals.snapshot().rate_limit?;
         (limit.remaining == Some(0)).then(|| limit.reset.or(limit.window)).flatten()
+    }
+
+    /// Waits until work in the background may ask the account once more: at its own pace, and not while
+    /// the account's last answers ask for a pause. Work on behalf of a caller does not wait here.
+    pub async fn pace(&self) {
+        self.pacer.turn().await;
+        while let Some(pause) = pause(&self.signals.snapshot(), chrono::Utc::now()) {
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// How well it is, by its last answers.

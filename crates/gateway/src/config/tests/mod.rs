@@ -43,6 +43,7 @@ settle_window = "181s"
 timeout = "22s"
 connect_timeout = "3s"
 sweep_every = "16m"
+sweep_requests_per_second = 11
 
 [[providers]]
 name = "archera"

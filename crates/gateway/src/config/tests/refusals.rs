@@ -129,6 +129,7 @@ fn an_account_must_be_one_that_can_be_used() {
         ("connect_timeout = \"20s\"", "connect_timeout: connect_timeout must be shorter"),
         ("sweep_every = \"-1s\"", "sweep_every: `-1s` is not a duration"),
         ("sweep_every = 15", "sweep_every: expected a string, found a number"),
+        ("sweep_requests_per_second = 0", "sweep_requests_per_second: 0 is not between 1 and 1000"),
         ("list_orgs = true", "list_orgs: belongs to kind = \"archera\""),
         ("colour = 1", "colour: unknown key"),
     ];

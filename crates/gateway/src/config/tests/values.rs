@@ -34,6 +34,7 @@ fn the_accounts_and_their_secrets_are_read() {
     assert_eq!(scaleway.timeout, Duration::from_secs(22));
     assert_eq!(scaleway.connect_timeout, Duration::from_secs(3));
     assert_eq!(scaleway.sweep_every, Duration::from_secs(960));
+    assert_eq!(scaleway.sweep_requests_per_second.get(), 11);
     let ProviderAccount::Scaleway { secret_key, .. } = &scaleway.account else { panic!() };
     assert_eq!(secret_key.expose_secret(), "scw-canary");
     let ProviderAccount::Archera { api_key, list_orgs, .. } = &archera.account else { panic!() };
@@ -41,6 +42,7 @@ fn the_accounts_and_their_secrets_are_read() {
     assert!(list_orgs);
     assert_eq!(archera.settle_window, Duration::ZERO);
     assert_eq!(archera.timeout, Duration::from_secs(20));
+    assert_eq!(archera.sweep_requests_per_second.get(), 10);
 }
 
 #[test]
