@@ -17,6 +17,7 @@ mod gates;
 mod history;
 mod idempotency;
 mod intents;
+mod known;
 mod lane;
 mod members;
 mod model;
@@ -40,6 +41,7 @@ pub use feed::{FeedEvent, FeedFilter};
 pub use gates::CreateBudget;
 pub use history::{Attempt, PastEvent, Seen};
 pub use idempotency::{IdempotencyRecord, KeyClaim};
+pub use known::{KnownCustomer, KnownMapping, OpenCreate};
 pub use model::{
     Candidate, CandidateStrength, Certainty, Evidence, EvidenceKind, InvitedMember, Operation,
     OperationKind, OperationState, OrgStatus, Organization, SendPhase, TenantScope,
