@@ -9,6 +9,7 @@ mod feed;
 mod fingerprint;
 mod forms;
 mod history;
+mod import;
 mod members;
 mod operations;
 mod organizations;
@@ -27,6 +28,10 @@ pub use error::{AppError, AppResult};
 pub use feed::{FeedNews, FeedPage, FeedRequest};
 pub use fingerprint::Fingerprints;
 pub use history::{Happened, Moment};
+pub use import::{
+    CustomerMap, Import, ImportError, ImportOutcome, ImportRow, ImportSettings, ImportWatch,
+    MapFault, Undiscoverable,
+};
 pub use operations::OperationView;
 pub use organizations::AdoptInput;
 pub use overview::{Overview, QueuedOperation};

@@ -180,13 +180,32 @@ async fn adopted_row(
     account: &Account,
     id: ProviderOrgId,
 ) -> AppResult<Organization> {
+    let mut org = found_at(account, id.clone(), &context.tenant, &input.customer_id);
+    input.said.apply_to(&mut org);
+    if account.is_readable() {
+        let now = org.created_at;
+        observe(&mut org, &read(account, &id).await?, true, now);
+    } else if org.name.is_empty() {
+        let message = "is needed where the provider cannot be read";
+        return Err(AppError::one("/name", "required", message));
+    }
+    Ok(org)
+}
+
+/// The mapping of an organization that exists at its provider, before anything else is known of it.
+pub(super) fn found_at(
+    account: &Account,
+    id: ProviderOrgId,
+    tenant: &str,
+    customer_id: &str,
+) -> Organization {
     let now = crate::operations::now();
-    let mut org = Organization {
+    Organization {
         id: Uuid::now_v7(),
-        tenant: context.tenant.clone(),
-        customer_id: input.customer_id.clone(),
+        tenant: tenant.to_owned(),
+        customer_id: customer_id.to_owned(),
         provider: account.name().clone(),
-        provider_org_id: Some(id.clone()),
+        provider_org_id: Some(id),
         name: String::new(),
         status: OrgStatus::Active,
         locks: Vec::new(),
@@ -208,13 +227,5 @@ async fn adopted_row(
         version: 1,
         created_at: now,
         updated_at: now,
-    };
-    input.said.apply_to(&mut org);
-    if account.is_readable() {
-        observe(&mut org, &read(account, &id).await?, true, now);
-    } else if org.name.is_empty() {
-        let message = "is needed where the provider cannot be read";
-        return Err(AppError::one("/name", "required", message));
     }
-    Ok(org)
 }

@@ -7,6 +7,7 @@
 mod check;
 mod dev;
 mod error;
+mod import;
 mod migrate;
 mod openapi;
 mod serve;
@@ -66,6 +67,8 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Look at the configuration, the database and each provider, changing nothing
     Check(check::CheckArgs),
+    /// Adopt what a partner account has already; a dry run unless --apply is given
+    Import(import::ImportArgs),
     /// Print the OpenAPI document
     Openapi,
     /// Make a token with the configured shared secret, for development and scripts
@@ -103,6 +106,7 @@ async fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Dev(args) => dev::run(&args).await,
         Command::Migrate(args) => migrate::run(&args).await,
         Command::Check(args) => check::run(&args).await,
+        Command::Import(args) => import::run(&args).await,
         Command::Openapi => openapi::run(),
         Command::Token(args) => token::run(&args),
     }
