@@ -16,6 +16,7 @@ mod dev_command;
 mod events;
 mod feed;
 mod idempotency;
+mod import;
 mod list;
 mod lock;
 mod lost_answers;

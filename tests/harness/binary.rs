@@ -50,6 +50,12 @@ impl Binary {
         self
     }
 
+    /// With one more word.
+    pub(crate) fn word(mut self, word: &str) -> Self {
+        self.command.arg(word);
+        self
+    }
+
     /// With an argument that is a path.
     pub(crate) fn arg(mut self, path: &std::path::Path) -> Self {
         self.command.arg(path);

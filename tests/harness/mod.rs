@@ -4,13 +4,14 @@
 mod binary;
 mod call;
 mod client;
+mod command;
 mod customers;
 mod reply;
 mod settings;
 mod state_dir;
 mod world;
 
-pub(crate) use binary::{Binary, Running};
+pub(crate) use binary::{Binary, Ended, Running};
 pub(crate) use client::Client;
 pub(crate) use customers::{cloud_customer, commitments_customer};
 pub(crate) use reply::Reply;

@@ -66,17 +66,8 @@ impl Settings {
 
     /// The gateways' configuration.
     pub(super) fn config(&self, database_url: &str, sandbox: &Sandbox) -> Config {
-        let mut environment: Environment = [
-            ("TEST_DATABASE", database_url),
-            ("TOKEN_SECRET", TOKEN_SECRET),
-            ("SCALEWAY_KEY", sandbox.scaleway_secret_key()),
-            ("ARCHERA_KEY", sandbox.archera_api_key()),
-        ]
-        .into_iter()
-        .collect();
-        for (name, value) in &self.variables {
-            environment.set(*name, *value);
-        }
+        let variables = self.variables(database_url, sandbox);
+        let mut environment: Environment = variables.into_iter().collect();
         if let Some(directives) = Environment::of_process().get("RUST_LOG") {
             environment.set("RUST_LOG", directives);
         }
@@ -85,7 +76,23 @@ impl Settings {
         Config::from_sources(&sources).unwrap_or_else(|error| panic!("the configuration: {error}"))
     }
 
-    fn base(&self, sandbox: &Sandbox) -> String {
+    /// The variables that the configuration names, and those that a test sets besides.
+    pub(super) fn variables(
+        &self,
+        database_url: &str,
+        sandbox: &Sandbox,
+    ) -> Vec<(&'static str, String)> {
+        let named = [
+            ("TEST_DATABASE", database_url),
+            ("TOKEN_SECRET", TOKEN_SECRET),
+            ("SCALEWAY_KEY", sandbox.scaleway_secret_key()),
+            ("ARCHERA_KEY", sandbox.archera_api_key()),
+        ];
+        let all = named.into_iter().chain(self.variables.iter().copied());
+        all.map(|(name, value)| (name, value.to_owned())).collect()
+    }
+
+    pub(super) fn base(&self, sandbox: &Sandbox) -> String {
         format!(
             r#"
 [server]

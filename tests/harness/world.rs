@@ -131,6 +131,20 @@ impl World {
         self.sandbox.as_ref().expect("the sandbox runs until the end").control()
     }
 
+    /// The configuration of the gateways as TOML, and the variables that it names.
+    pub(crate) fn configuration(&self) -> (String, Vec<(&'static str, String)>) {
+        let sandbox = self.sandbox.as_ref().expect("the sandbox runs until the end");
+        let variables = self.settings.variables(self.database.url(), sandbox);
+        (self.settings.base(sandbox), variables)
+    }
+
+    /// Changes the database by hand.
+    pub(crate) async fn change_database(&self, statement: &'static str) {
+        let pool = self.database.pool().await.unwrap();
+        sqlx::raw_sql(statement).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+
     /// Gives the gateways that are started from now on other routing rules, in TOML.
     pub(crate) fn reroute(&mut self, routes: &'static str) {
         let sandbox = self.sandbox.as_ref().expect("the sandbox runs until the end");
