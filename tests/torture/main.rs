@@ -10,6 +10,7 @@
     reason = "the end-to-end tests' own; a layer fails by it, and needs a part of it"
 )]
 mod harness;
+mod import;
 mod kill;
 mod layer;
 mod model;
@@ -36,6 +37,7 @@ const LAYERS: &[Layer] = &[
     simulation::LAYER,
     same_histories::LAYER,
     races::LAYER,
+    import::LAYER,
 ];
 
 /// Tortures the gateway, layer by layer, and prints one table of what held.

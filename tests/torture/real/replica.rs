@@ -72,6 +72,24 @@ impl World {
         Ok(Replica { child, told, base: String::new() })
     }
 
+    /// Runs another command of the program to its end, and answers what it printed.
+    ///
+    /// # Errors
+    /// It failed.
+    pub(crate) async fn command(&self, words: &[&str]) -> Result<String, Fault> {
+        let program = std::env::current_exe().map_err(Fault::of("this program"))?;
+        let mut command = Command::new(program);
+        command.arg(WORD).args(words).arg("--config").arg(self.configuration());
+        command.env_clear().envs(self.variables()).stdin(Stdio::null()).kill_on_drop(true);
+        let ended = command.output().await.map_err(Fault::of("a command"))?;
+        let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if ended.status.success() {
+            return Ok(told(&ended.stdout));
+        }
+        let (stdout, stderr) = (told(&ended.stdout), told(&ended.stderr));
+        Err(Fault(format!("{words:?} ended by {}: {stdout}{stderr}", ended.status)))
+    }
+
     /// A caller of one gateway.
     pub(crate) fn caller(&self, replica: &Replica) -> Caller {
         Caller::new(self.http.clone(), replica.base.clone(), self.token.clone())

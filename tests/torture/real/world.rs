@@ -97,6 +97,16 @@ impl World {
         .map_err(Fault::of("counting open operations"))
     }
 
+    /// A number that a query of the database answers.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub(crate) async fn count(&self, query: &'static str) -> Result<u64, Fault> {
+        let count: i64 =
+            sqlx::query_scalar(query).fetch_one(&self.pool).await.map_err(Fault::of("counting"))?;
+        u64::try_from(count).map_err(Fault::of("counting"))
+    }
+
     /// Where a text is found: in a table, or in what a gateway has told.
     ///
     /// # Errors
