@@ -24,7 +24,10 @@ impl Tables {
         if current.epoch != operation.epoch || current.state != operation.state {
             return Ok(Recorded::Fenced);
         }
-        let updated = moved(current, &outcome.next, now);
+        let mut updated = moved(current, &outcome.next, now);
+        if outcome.is_accounted {
+            updated.settle_until = None;
+        }
         self.check_operation(current, &updated)?;
         let before = self.reread_organization(operation.organization_id)?;
         let mut after = before.clone();

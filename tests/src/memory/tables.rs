@@ -250,9 +250,7 @@ impl Tables {
                 || (other.created_at, other.id) < (operation.created_at, operation.id)
         };
         let may_yet_be_done = |other: &Operation| {
-            is_change(other.kind)
-                && other.settle_until.is_some_and(|until| until > now)
-                && (other.sends > 1 || other.state == OperationState::Rejected)
+            is_change(other.kind) && other.settle_until.is_some_and(|until| until > now)
         };
         self.open_operations().filter(is_other).any(comes_first)
             || (is_change(operation.kind)

@@ -63,6 +63,7 @@ pub(super) enum Call {
     },
     /// `seen`: as which of the versions that were answered so far the caller knows the operation.
     Record {
+        is_accounted: bool,
         seen: usize,
         next: Next,
         change: Changed,
@@ -135,7 +136,7 @@ impl Call {
             begin @ (Self::BeginCreate { .. }
             | Self::BeginOperation { .. }
             | Self::Adopt { .. }) => begin.begin(side).await,
-            Self::Record { seen, next, change, evidence: id, has_event } => {
+            Self::Record { seen, next, change, evidence: id, has_event, is_accounted } => {
                 let Some(operation) = side.seen(seen) else { return "nothing was seen".to_owned() };
                 let written = evidence(id);
                 let outcome_change = move |org: &mut Organization| change.make(org);
@@ -147,6 +148,7 @@ impl Call {
                     event: has_event.then_some("organization.changed"),
                     actor: None,
                     provider_request_id: None,
+                    is_accounted,
                 };
                 let recorded = side.record(&operation, Some(&written), &outcome).await;
                 tell_recorded(side, recorded)

@@ -179,6 +179,7 @@ impl Drawn {
             change,
             evidence: self.draws.chance(0.3).then(|| self.small()),
             has_event: self.draws.chance(0.5),
+            is_accounted: self.draws.chance(0.3),
         }
     }
 }

@@ -37,8 +37,8 @@ impl State {
             }
             if row.has_ended() {
                 (row.out, row.doubt, row.proof, row.retried) = (0, 0, None, false);
-                // Whether it was sent twice matters for as long as one of them may still be done.
-                row.sends = if row.has_request_under_way() { row.sends } else { 0 };
+                row.sends = 0;
+                row.unaccounted &= row.has_request_under_way();
             }
             if !is_timed {
                 row.forget_times();

@@ -133,7 +133,7 @@ impl Scenario {
         let row = &state.ops[other];
         are_changes
             && row.has_ended()
-            && (row.sends > 1 || row.state == Some(OperationState::Rejected))
+            && row.unaccounted
             && row.has_request_under_way()
             && !self.breaks(Mutation::LateSendNotWaitedFor)
     }
@@ -203,6 +203,17 @@ impl Scenario {
             return if is_unfenced { Ok(Recorded::Fenced) } else { Err(Violation::GuardNeeded) };
         }
         row.state = Some(next.state());
+        row.unaccounted = match next {
+            Next::Succeeded(_) => {
+                let is_answered = from == OperationState::Sending || row.proof.is_some();
+                let was_so = state.believed == (self.kinds[op] == OperationKind::Lock)
+                    && !self.breaks(Mutation::WasSoTakenForDone);
+                row.sends > 1 || !(is_answered || !was_so)
+            }
+            Next::Rejected | Next::Accepted { .. } | Next::Unknown { .. } | Next::Quarantined => {
+                true
+            }
+        };
         let was_in_doubt = matches!(from, OperationState::Unknown | OperationState::Quarantined);
         match next {
             Next::Rejected | Next::Accepted { .. }

@@ -95,6 +95,8 @@ pub(super) enum Mutation {
     Overtaking,
     /// A change is taken up though the one before it may still be done by a send that was not accounted for.
     LateSendNotWaitedFor,
+    /// That an organization is as a change wants it is taken for its doing, though it was so before.
+    WasSoTakenForDone,
     /// A refusal of the second send of a lock is taken for one of the first, too.
     SecondRefusalRejects,
     /// An invite whose outcome is open is sent again.
@@ -103,7 +105,7 @@ pub(super) enum Mutation {
 
 impl Mutation {
     /// Every one.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::SentBeforeCommit,
         Self::ExpiredSentAsNew,
         Self::OutcomeUnfenced,
@@ -121,6 +123,7 @@ impl Mutation {
         Self::EvidenceFenced,
         Self::Overtaking,
         Self::LateSendNotWaitedFor,
+        Self::WasSoTakenForDone,
         Self::SecondRefusalRejects,
         Self::InviteSentAgain,
     ];
@@ -132,6 +135,7 @@ impl Mutation {
             Self::Overtaking | Self::LateSendNotWaitedFor | Self::SecondRefusalRejects => {
                 LOCK_UNLOCK
             }
+            Self::WasSoTakenForDone => UNLOCK_LOCK_OUTAGE,
             Self::InviteSentAgain => INVITE,
             Self::SecondConflictRejects => BEYOND,
             Self::SentBeforeCommit
@@ -179,7 +183,7 @@ pub(super) const UNREADABLE_CREATE: Scenario =
 pub(super) const BEYOND: Scenario = Scenario {
     name: "a create that lands too late, e-mails unique",
     operator: false,
-    world: World { lands_beyond_the_window: true, emails_are_unique: true, ..ONE_CREATE.world },
+    world: World { lands_beyond_the_window: true, emails_are_unique: true },
     ..ONE_CREATE
 };
 
@@ -234,6 +238,10 @@ pub(super) const LOCK_UNLOCK_OUTAGE: Scenario = Scenario {
     answers: Answers::Outage,
     ..LOCK_UNLOCK
 };
+
+/// An unlock of what is not locked, and the lock behind it, in an outage.
+pub(super) const UNLOCK_LOCK_OUTAGE: Scenario =
+    Scenario { name: "unlock, lock, in an outage", kinds: &[Unlock, Lock], ..LOCK_UNLOCK_OUTAGE };
 
 /// A lock, an unlock and a lock, in an outage.
 pub(super) const LOCK_UNLOCK_LOCK: Scenario = Scenario {

@@ -159,6 +159,8 @@ pub(super) struct Op {
     pub(super) mapped: Option<u8>,
     /// The request that a late answer proves to have been done.
     pub(super) proof: Option<u8>,
+    /// It has ended, and one of its sends may still be done.
+    pub(super) unaccounted: bool,
     /// How many of its requests left without a proof of their refusal.
     pub(super) out: u8,
     pub(super) requests: [Request; REQUESTS],
@@ -177,6 +179,7 @@ impl Op {
         abandoned: false,
         mapped: None,
         proof: None,
+        unaccounted: false,
         out: 0,
         requests: [Request::None; REQUESTS],
     };

@@ -3,8 +3,8 @@
 
 use super::{
     scenario::{
-        Answers, INVITE, LOCK_UNLOCK_OUTAGE, Mutation, ONE_CREATE, Scenario, UNREADABLE_CREATE,
-        World,
+        Answers, INVITE, LOCK_UNLOCK_OUTAGE, Mutation, ONE_CREATE, Scenario, UNLOCK_LOCK_OUTAGE,
+        UNREADABLE_CREATE, World,
     },
     search::search,
     told,
@@ -19,7 +19,7 @@ const SHORT: Scenario =
 
 #[test]
 fn what_is_promised_holds() {
-    for scenario in [SHORT, UNREADABLE_CREATE, INVITE, LOCK_UNLOCK_OUTAGE] {
+    for scenario in [SHORT, UNREADABLE_CREATE, INVITE, LOCK_UNLOCK_OUTAGE, UNLOCK_LOCK_OUTAGE] {
         let found = search(&scenario, MOST);
         if let Some((violation, trace)) = &found.violation {
             panic!("{}: {violation}\n{}", scenario.name, told(trace));
@@ -57,7 +57,11 @@ fn a_request_may_not_be_done_beyond_the_settle_window() {
 
 #[test]
 fn a_lock_that_is_done_late_undoes_what_did_not_wait_for_it() {
-    for mutation in [Mutation::LateSendNotWaitedFor, Mutation::SecondRefusalRejects] {
+    for mutation in [
+        Mutation::LateSendNotWaitedFor,
+        Mutation::WasSoTakenForDone,
+        Mutation::SecondRefusalRejects,
+    ] {
         let found = search(&mutation.scenario(), MOST);
         let violation = found.violation.map(|(violation, _)| violation);
         assert_eq!(violation, Some(Violation::LockMisread), "{mutation:?}");

@@ -189,6 +189,7 @@ impl Steps<'_> {
             let row = &mut state.ops[op];
             row.retried |= what == What::OperatorSendsAgain;
             row.abandoned |= what == What::OperatorAbandons;
+            row.unaccounted = true;
             Ok(())
         });
     }

@@ -109,6 +109,7 @@ impl Engine {
             event: Some(success_event(operation.kind)),
             actor: None,
             provider_request_id: reply.request_id,
+            is_accounted: operation.sends <= 1,
         };
         match self.write_down(operation, Some(&evidence), &outcome).await {
             Ok(Recorded::Applied(_)) => Ok(()),

@@ -6,7 +6,7 @@ use partner_core::{
 };
 
 use super::{
-    request::{CreateRequest, UpdateRequest},
+    request::{CreateRequest, LocalEdit, UpdateRequest},
     send::read,
     transitions::Reading,
 };
@@ -26,13 +26,15 @@ pub(super) struct Sight {
     pub child: Option<ChildOrg>,
     /// What may be ours.
     pub candidates: Vec<Candidate>,
+    /// As far as the mapping knows it was so before it was sent, too.
+    pub was_so: bool,
     /// Why the provider could not be read.
     pub error: Option<partner_core::Error>,
 }
 
 impl Sight {
     pub(super) fn of(reading: Reading) -> Self {
-        Self { reading, child: None, candidates: Vec::new(), error: None }
+        Self { reading, child: None, candidates: Vec::new(), was_so: false, error: None }
     }
 
     fn has_strong(&self) -> bool {
@@ -65,9 +67,24 @@ pub(super) async fn read_organization(
             let child = reply.value;
             let reading =
                 if is_applied(operation, &child) { Reading::Applied } else { Reading::NotApplied };
-            Sight { child: Some(child), ..Sight::of(reading) }
+            Sight { child: Some(child), was_so: was_so(operation, org), ..Sight::of(reading) }
         }
         Err(error) => Sight::not_got(error),
+    }
+}
+
+/// The organization was as the operation wants it before anything was sent, as far as the mapping knows.
+fn was_so(operation: &Operation, org: &Organization) -> bool {
+    let is_locked = org.lock_by(partner_core::LockOrigin::Partner).is_some();
+    match operation.kind {
+        OperationKind::Lock => is_locked,
+        OperationKind::Unlock => !is_locked,
+        OperationKind::Update => read::<UpdateRequest>(operation).is_ok_and(|request| {
+            let mut changed = org.clone();
+            UpdateRequest { local: LocalEdit::default(), ..request }.apply_to(&mut changed);
+            changed == *org
+        }),
+        OperationKind::Create | OperationKind::Invite | OperationKind::AdminRole => false,
     }
 }
 
@@ -216,7 +233,7 @@ fn weigh(
         (0, 0, CreateRecovery::ReadBack) => Reading::NotApplied,
         (0, 1.., CreateRecovery::ReadBack) => Reading::Ambiguous,
     };
-    Sight { reading, child: strong.pop(), candidates, error: None }
+    Sight { child: strong.pop(), candidates, ..Sight::of(reading) }
 }
 
 fn matches(request: &CreateRequest, child: &ChildOrg) -> Vec<String> {

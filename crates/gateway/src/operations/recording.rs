@@ -21,9 +21,26 @@ impl Engine {
         event: Option<&'static str>,
     ) -> StoreResult<()> {
         let provider_request_id = evidence.and_then(|e| e.provider_request_id.clone());
-        let outcome =
-            Outcome { next, change, members: &[], event, actor: None, provider_request_id };
-        match self.write_down(operation, evidence, &outcome).await? {
+        let outcome = Outcome {
+            next,
+            change,
+            members: &[],
+            event,
+            actor: None,
+            provider_request_id,
+            is_accounted: false,
+        };
+        self.write_down_or_add(operation, evidence, &outcome).await
+    }
+
+    /// Writes an outcome down; where the operation is not ours any more, only the evidence.
+    pub(super) async fn write_down_or_add(
+        &self,
+        operation: &Operation,
+        evidence: Option<&Evidence>,
+        outcome: &Outcome<'_>,
+    ) -> StoreResult<()> {
+        match self.write_down(operation, evidence, outcome).await? {
             Recorded::Applied(_) => Ok(()),
             Recorded::Fenced => {
                 counters::fenced_write(operation.provider.as_str());

@@ -119,6 +119,7 @@ impl Engine {
             event: Some("operation.resolved"),
             actor: Some((resolver.actor.clone(), resolver.request_id.clone())),
             provider_request_id: None,
+            is_accounted: false,
         };
         let recorded = self.store.record(operation, Some(&evidence), &outcome).await;
         crash_point!("resolve.recorded");

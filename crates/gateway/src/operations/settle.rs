@@ -18,7 +18,7 @@ use crate::{
     providers::Account,
     store::{
         Certainty, Evidence, EvidenceKind, NextState, Operation, OperationKind, OrgStatus,
-        Organization, StoreResult,
+        Organization, Outcome, StoreResult,
     },
 };
 
@@ -54,14 +54,16 @@ impl Engine {
             sight.reading == Reading::Missing && read_at < situation.settle_until;
         let proves = sight.reading != Reading::Failed && !is_not_shown_yet;
         if let Some(id) = proven.filter(|_| proves) {
-            return self.close_proven(operation, account, &id, sight.child, &evidence).await;
+            return self.close_proven(operation, account, &id, sight, &evidence).await;
         }
         let look = after_reading(&situation, sight.reading, operation.absent_read_at, read_at);
         counters::readback(name, reading_word(sight.reading));
         info!(reading = reading_word(sight.reading), next = ?look, "looked at an open outcome");
         crash_point!("settle.record");
         let moved = match (look, sight.child) {
-            (Look::Succeed, Some(child)) => self.found(operation, account, child, &evidence).await,
+            (Look::Succeed, Some(child)) => {
+                self.found(operation, account, (child, sight.was_so), &evidence).await
+            }
             (Look::Succeed, None) => Ok(()),
             (Look::SendAgain, _) => {
                 let next = NextState::Accepted { after: Duration::ZERO, give_back_send: false };
@@ -118,14 +120,22 @@ impl Engine {
         &self,
         operation: &Operation,
         account: &Account,
-        child: ChildOrg,
+        (child, was_so): (ChildOrg, bool),
         evidence: &Evidence,
     ) -> StoreResult<()> {
         let done = Done::Organization(Box::new(child));
         let change = change_of(operation, account, &done, self.store.now());
-        let event = Some(super::attempt::success_event(operation.kind));
-        let closed =
-            self.move_on(operation, NextState::Succeeded, Some(evidence), &change, event).await;
+        let outcome = Outcome {
+            next: NextState::Succeeded,
+            change: &change,
+            members: &[],
+            event: Some(super::attempt::success_event(operation.kind)),
+            actor: None,
+            provider_request_id: None,
+            // What was so before it was sent says nothing of whether that was done.
+            is_accounted: operation.sends <= 1 && !was_so,
+        };
+        let closed = self.write_down_or_add(operation, Some(evidence), &outcome).await;
         self.or_quarantine(operation, evidence, closed).await
     }
 
@@ -152,11 +162,11 @@ impl Engine {
         operation: &Operation,
         account: &Account,
         id: &str,
-        child: Option<ChildOrg>,
+        sight: Sight,
         evidence: &Evidence,
     ) -> StoreResult<()> {
-        if let Some(child) = child {
-            return self.found(operation, account, child, evidence).await;
+        if let Some(child) = sight.child {
+            return self.found(operation, account, (child, sight.was_so), evidence).await;
         }
         let change = |org: &mut Organization| assert_created(org, id);
         let event = Some("organization.created");
@@ -178,7 +188,9 @@ impl Engine {
         let seen = sight_evidence(operation, &sight);
         counters::readback(account.name().as_str(), reading_word(sight.reading));
         match (sight.reading, sight.child) {
-            (Reading::Applied, Some(child)) => self.found(operation, account, child, &seen).await,
+            (Reading::Applied, Some(child)) => {
+                self.found(operation, account, (child, sight.was_so), &seen).await
+            }
             (Reading::Failed, _) => self.lose_track(operation, account, &seen).await,
             (
                 Reading::Applied

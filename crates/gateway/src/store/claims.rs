@@ -128,7 +128,7 @@ async fn claim_due_in(
            and not exists (select from operations e where e.organization_id = o.organization_id
                and e.id <> o.id and (e.state in ('sending', 'unknown', 'quarantined')
                    or (e.state = 'accepted' and (e.created_at, e.id) < (o.created_at, o.id))
-                   or (e.settle_until > now() and (e.sends > 1 or e.state = 'rejected')
+                   or (e.settle_until > now() and e.state in ('succeeded', 'rejected')
                        and e.kind in ('update', 'lock', 'unlock') and o.kind in ('update', 'lock', 'unlock'))))
          order by o.created_at, o.id limit $3 for update skip locked",
         provider,
@@ -234,7 +234,7 @@ pub(super) async fn take(
            and not exists (select from operations e where e.organization_id = o.organization_id
                    and e.id <> o.id and (e.state in ('sending', 'unknown', 'quarantined')
                        or (e.state = 'accepted' and (e.created_at, e.id) < (o.created_at, o.id))
-                       or (e.settle_until > now() and (e.sends > 1 or e.state = 'rejected')
+                       or (e.settle_until > now() and e.state in ('succeeded', 'rejected')
                            and e.kind in ('update', 'lock', 'unlock') and o.kind in ('update', 'lock', 'unlock'))))
          returning *",
         id,

@@ -80,6 +80,8 @@ pub struct Outcome<'a> {
     pub actor: Option<(String, String)>,
     /// The provider's id of the request.
     pub provider_request_id: Option<String>,
+    /// No send of it can be done any more: nothing has to wait for the end of its settle window.
+    pub is_accounted: bool,
 }
 
 /// Whether it was written down.
@@ -130,7 +132,8 @@ async fn record_in(
     outcome: &Outcome<'_>,
 ) -> StoreResult<Recorded> {
     crash_point!("record.begin");
-    let Some(updated) = move_on(tx.get()?, operation, &outcome.next).await? else {
+    let moved = move_on(tx.get()?, operation, &outcome.next, outcome.is_accounted);
+    let Some(updated) = moved.await? else {
         tx.rollback().await?;
         return Ok(Recorded::Fenced);
     };
@@ -197,6 +200,7 @@ async fn move_on(
     connection: &mut PgConnection,
     operation: &Operation,
     next: &NextState,
+    is_accounted: bool,
 ) -> StoreResult<Option<Operation>> {
     let (error, wait, give_back, settle_until, absent_since) = match next {
         NextState::Succeeded | NextState::Quarantined => (None, None, false, None, None),
@@ -214,7 +218,7 @@ async fn move_on(
         "update operations
          set state = $4, error = $5, next_attempt_at = now() + $6, lease_until = null,
              sends = sends - case when $7 then 1 else 0 end,
-             settle_until = coalesce($8, settle_until), absent_read_at = $9,
+             settle_until = case when not $11 then coalesce($8, settle_until) end, absent_read_at = $9,
              unknown_since = case when $4 = 'unknown' and state = 'sending' then now() else unknown_since end,
              finished_at = case when $10 then now() end, updated_at = now()
          where id = $1 and epoch = $2 and state = $3 returning *",
@@ -227,7 +231,8 @@ async fn move_on(
         give_back,
         settle_until,
         absent_since,
-        state.is_final()
+        state.is_final(),
+        is_accounted
     )
     .fetch_optional(connection)
     .await
