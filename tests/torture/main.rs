@@ -19,6 +19,7 @@ mod real;
 mod same_histories;
 mod simulation;
 mod table;
+mod wire;
 mod zombies;
 
 use std::{
@@ -38,6 +39,7 @@ const LAYERS: &[Layer] = &[
     same_histories::LAYER,
     races::LAYER,
     import::LAYER,
+    wire::LAYER,
 ];
 
 /// Tortures the gateway, layer by layer, and prints one table of what held.

@@ -26,6 +26,7 @@ const PACE: Pace = Pace {
     lease: std::time::Duration::from_millis(2000),
     settle_window: std::time::Duration::from_millis(600),
     timeout: std::time::Duration::from_millis(1600),
+    poll_every: std::time::Duration::from_millis(50),
 };
 
 fn run(run: &Run) -> Report {

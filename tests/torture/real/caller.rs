@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use reqwest::Method;
+use reqwest::{Method, header};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -28,6 +28,8 @@ pub(crate) struct Caller {
 pub(crate) struct Answered {
     /// The status.
     pub(crate) status: u16,
+    /// Seconds after which to come again, where it says so.
+    pub(crate) retry_after: Option<u64>,
     /// The body; null where there is none.
     pub(crate) json: Value,
 }
@@ -131,11 +133,23 @@ impl Caller {
         operation: &Value,
         is_so: impl Fn(&str) -> bool,
     ) -> Result<Value, Fault> {
+        self.seen(operation, |now| now["state"].as_str().is_some_and(&is_so)).await
+    }
+
+    /// Waits until an operation is seen so, and answers it.
+    ///
+    /// # Errors
+    /// It never is.
+    pub(crate) async fn seen(
+        &self,
+        operation: &Value,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> Result<Value, Fault> {
         let id = operation["id"].as_str().ok_or_else(|| Fault(format!("no id: {operation}")))?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             let now = self.get(&format!("/v1/operations/{id}")).await?;
-            if now.json["state"].as_str().is_some_and(&is_so) {
+            if is_so(&now.json) {
                 return Ok(now.json);
             }
             if Instant::now() > deadline {
@@ -163,6 +177,8 @@ impl Caller {
 async fn answer(request: reqwest::RequestBuilder) -> Result<Answered, Fault> {
     let response = request.send().await.map_err(Fault::of("no answer"))?;
     let status = response.status().as_u16();
+    let retry_after = response.headers().get(header::RETRY_AFTER);
+    let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
     let text = response.text().await.map_err(Fault::of("half an answer"))?;
-    Ok(Answered { status, json: serde_json::from_str(&text).unwrap_or(Value::Null) })
+    Ok(Answered { status, retry_after, json: serde_json::from_str(&text).unwrap_or(Value::Null) })
 }

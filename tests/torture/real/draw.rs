@@ -24,6 +24,11 @@ impl Draw {
     pub(crate) fn one_in(&mut self, sides: u64) -> bool {
         self.next().is_multiple_of(sides)
     }
+
+    /// A number below this one.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
 }
 
 #[cfg(test)]

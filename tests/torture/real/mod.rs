@@ -19,10 +19,10 @@ pub(crate) use caller::{Answered, Caller, LONG};
 pub(crate) use deed::Deed;
 pub(crate) use draw::Draw;
 pub(crate) use lanes::{Outcomes, run_lanes};
-pub(crate) use provider_side::Kind;
+pub(crate) use provider_side::{Kind, Request};
 pub(crate) use replica::Replica;
-pub(crate) use settings::{PASSWORD, Pace};
-pub(crate) use world::{Customer, World};
+pub(crate) use settings::{Account, PASSWORD, Pace};
+pub(crate) use world::{Customer, World, commitments_body, create_body};
 
 /// The word that makes this program the gateway.
 const WORD: &str = "gateway";

@@ -1,7 +1,8 @@
 //! The configuration of a tortured gateway: short leases and windows, and no more connections than needed.
 
-use sandbox::Sandbox;
 use std::time::Duration;
+
+use sandbox::{Provider, Sandbox};
 
 /// Whose tokens the gateways believe.
 pub(super) const ISSUER: &str = "https://id.acme.test";
@@ -19,6 +20,8 @@ pub(crate) struct Pace {
     pub(crate) settle_window: Duration,
     /// How long one call at a provider may take.
     pub(crate) timeout: Duration,
+    /// How soon waiting work is looked at.
+    pub(crate) poll_every: Duration,
 }
 
 /// The variables with the secrets that the configuration names.
@@ -31,8 +34,78 @@ pub(super) fn variables(database_url: &str, sandbox: &Sandbox) -> Vec<(&'static 
     ]
 }
 
-/// The configuration, in TOML.
-pub(super) fn toml(pace: &Pace, sandbox: &Sandbox) -> String {
+/// A partner account of the configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    /// Its name in the API.
+    pub(crate) name: String,
+    /// Which provider it is at.
+    pub(crate) at: Provider,
+    /// Where that is reached.
+    pub(crate) url: String,
+    /// It may list organizations, where that is a question.
+    pub(crate) lists: bool,
+}
+
+impl Account {
+    /// One account at each provider, reached as they are.
+    pub(crate) fn both(sandbox: &Sandbox) -> [Self; 2] {
+        let account = |name: &str, at, url| Self { name: name.to_owned(), at, url, lists: false };
+        [
+            account("scaleway", Provider::Scaleway, sandbox.scaleway_url()),
+            account("archera", Provider::Archera, sandbox.archera_url()),
+        ]
+    }
+
+    fn toml(&self, pace: &Pace, sandbox: &Sandbox) -> String {
+        let (name, url) = (&self.name, &self.url);
+        let keys = match self.at {
+            Provider::Scaleway => format!(
+                r#"kind = "scaleway"
+partner_id = "{}"
+secret_key = {{ env = "SCALEWAY_KEY" }}
+settle_window = "{}ms""#,
+                sandbox.scaleway_partner_id(),
+                pace.settle_window.as_millis(),
+            ),
+            Provider::Archera => format!(
+                r#"kind = "archera"
+partner_org_id = "{}"
+api_key = {{ env = "ARCHERA_KEY" }}
+list_orgs = {}"#,
+                sandbox.archera_partner_org_id(),
+                self.lists,
+            ),
+        };
+        format!(
+            r#"
+[[providers]]
+name = "{name}"
+base_url = "{url}"
+{keys}
+timeout = "{}ms"
+connect_timeout = "{}ms"
+"#,
+            pace.timeout.as_millis(),
+            (pace.timeout / 2).as_millis(),
+        )
+    }
+}
+
+/// The configuration, in TOML. The first account at each provider is the one that is routed to.
+pub(super) fn toml(pace: &Pace, sandbox: &Sandbox, accounts: &[Account]) -> String {
+    let providers: String = accounts.iter().map(|account| account.toml(pace, sandbox)).collect();
+    let first = |at| accounts.iter().find(|account| account.at == at);
+    let mut routes = String::new();
+    if let Some(Account { name, .. }) = first(Provider::Archera) {
+        routes.push_str(&format!(
+            "[[routes]]\nname = \"commitments\"\nprovider = \"{name}\"\n\
+             when = {{ labels = {{ product = \"commitments\" }} }}\n"
+        ));
+    }
+    if let Some(Account { name, .. }) = first(Provider::Scaleway) {
+        routes.push_str(&format!("[[routes]]\nname = \"default\"\nprovider = \"{name}\"\n"));
+    }
     format!(
         r#"
 [server]
@@ -43,47 +116,19 @@ max_connections = 5
 [auth]
 issuer = "{ISSUER}"
 hmac_secret = {{ env = "TOKEN_SECRET" }}
-[[providers]]
-name = "scaleway"
-kind = "scaleway"
-base_url = "{scaleway}"
-partner_id = "{partner_id}"
-secret_key = {{ env = "SCALEWAY_KEY" }}
-settle_window = "{settle_window}ms"
-timeout = "{timeout}ms"
-connect_timeout = "{connect_timeout}ms"
-[[providers]]
-name = "archera"
-kind = "archera"
-base_url = "{archera}"
-partner_org_id = "{partner_org_id}"
-api_key = {{ env = "ARCHERA_KEY" }}
-timeout = "{timeout}ms"
-connect_timeout = "{connect_timeout}ms"
-[[routes]]
-name = "commitments"
-when = {{ labels = {{ product = "commitments" }} }}
-provider = "archera"
-[[routes]]
-name = "default"
-provider = "scaleway"
+{providers}
+{routes}
 [limits]
 requests_per_second = 100000
 burst = 100000
 [operations]
 lease = "{lease}ms"
-poll_every = "50ms"
+poll_every = "{poll_every}ms"
 create_risk_window = "300ms"
 [telemetry]
 log_level = "partner_gateway=info"
 "#,
-        scaleway = sandbox.scaleway_url(),
-        partner_id = sandbox.scaleway_partner_id(),
-        archera = sandbox.archera_url(),
-        partner_org_id = sandbox.archera_partner_org_id(),
-        settle_window = pace.settle_window.as_millis(),
-        timeout = pace.timeout.as_millis(),
-        connect_timeout = (pace.timeout / 2).as_millis(),
         lease = pace.lease.as_millis(),
+        poll_every = pace.poll_every.as_millis(),
     )
 }

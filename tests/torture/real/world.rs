@@ -18,7 +18,7 @@ use test_database::TestDatabase;
 use super::{
     Fault, Kind, Pace,
     caller::Caller,
-    settings::{toml, variables},
+    settings::{Account, TOKEN_SECRET, toml, variables},
 };
 
 /// A customer of a round.
@@ -33,7 +33,10 @@ pub(crate) struct Customer {
 /// One database, both providers, and what it takes to start gateways between them.
 #[derive(Debug)]
 pub(crate) struct World {
-    database: TestDatabase,
+    /// Where the gateways find the database.
+    url: String,
+    /// It, where it is this world's own.
+    database: Option<TestDatabase>,
     pool: PgPool,
     sandbox: Sandbox,
     pub(super) folder: TempDir,
@@ -48,16 +51,53 @@ impl World {
     /// # Errors
     /// There is no database, or no address to listen on.
     pub(crate) async fn new(pace: &Pace) -> Result<Self, Fault> {
+        let sandbox =
+            Sandbox::start(SandboxConfig::default()).await.map_err(Fault::of("the sandbox"))?;
+        let accounts = Account::both(&sandbox);
+        Self::around(pace, sandbox, &accounts).await
+    }
+
+    /// A new one around these providers, reached by these accounts.
+    ///
+    /// # Errors
+    /// There is no database.
+    pub(crate) async fn around(
+        pace: &Pace,
+        sandbox: Sandbox,
+        accounts: &[Account],
+    ) -> Result<Self, Fault> {
         let database =
             TestDatabase::new(embedded_migrations()).await.map_err(Fault::of("a database"))?;
         let pool = database.pool().await.map_err(Fault::of("a pool"))?;
-        let sandbox =
-            Sandbox::start(SandboxConfig::default()).await.map_err(Fault::of("the sandbox"))?;
+        let url = database.url().to_owned();
+        Self::made_of(pace, sandbox, accounts, (url, Some(database), pool))
+    }
+
+    /// A new one over a database that is somebody else's, and is migrated.
+    ///
+    /// # Errors
+    /// The address is none.
+    pub(crate) fn over(
+        pace: &Pace,
+        sandbox: Sandbox,
+        accounts: &[Account],
+        url: String,
+    ) -> Result<Self, Fault> {
+        let pool = PgPool::connect_lazy(&url).map_err(Fault::of("a pool"))?;
+        Self::made_of(pace, sandbox, accounts, (url, None, pool))
+    }
+
+    fn made_of(
+        pace: &Pace,
+        sandbox: Sandbox,
+        accounts: &[Account],
+        (url, database, pool): (String, Option<TestDatabase>, PgPool),
+    ) -> Result<Self, Fault> {
         let folder = TempDir::with_prefix("torture-").map_err(Fault::of("a folder"))?;
-        let text = toml(pace, &sandbox);
+        let text = toml(pace, &sandbox, accounts);
         std::fs::write(folder.path().join("gateway.toml"), &text)
             .map_err(Fault::of("the configuration"))?;
-        let token = token(text, database.url(), &sandbox)?;
+        let token = token(text, &url, &sandbox)?;
         // Fresh connections: none of them leads to a process that is gone.
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -66,7 +106,7 @@ impl World {
             .build()
             .map_err(Fault::of("the client"))?;
         let started = AtomicU64::new(0);
-        Ok(Self { database, pool, sandbox, folder, started, http, token })
+        Ok(Self { url, database, pool, sandbox, folder, started, http, token })
     }
 
     /// The handle that moves the providers.
@@ -79,7 +119,7 @@ impl World {
     }
 
     pub(super) fn variables(&self) -> Vec<(&'static str, String)> {
-        variables(self.database.url(), &self.sandbox)
+        variables(&self.url, &self.sandbox)
     }
 
     /// How many operations of an organization have not ended.
@@ -172,11 +212,19 @@ impl World {
     pub(crate) async fn end(self) {
         self.pool.close().await;
         self.sandbox.shutdown().await;
+        drop(self.database);
+    }
+
+    /// The keys to the providers and the secret that tokens are signed with: in no answer, no table and no
+    /// log.
+    pub(crate) fn secrets(&self) -> [String; 3] {
+        let keys = [self.sandbox.scaleway_secret_key(), self.sandbox.archera_api_key()];
+        [keys[0].to_owned(), keys[1].to_owned(), TOKEN_SECRET.to_owned()]
     }
 }
 
 /// A create that goes to Scaleway.
-pub(super) fn create_body(id: &str) -> Value {
+pub(crate) fn create_body(id: &str) -> Value {
     json!({
         "customer_id": id,
         "name": id,
@@ -185,7 +233,7 @@ pub(super) fn create_body(id: &str) -> Value {
 }
 
 /// A create that goes to Archera.
-pub(super) fn commitments_body(id: &str) -> Value {
+pub(crate) fn commitments_body(id: &str) -> Value {
     json!({ "customer_id": id, "name": id, "labels": { "product": "commitments" } })
 }
 

@@ -27,6 +27,7 @@ const PACE: Pace = Pace {
     lease: Duration::from_millis(1000),
     settle_window: Duration::from_millis(600),
     timeout: Duration::from_millis(900),
+    poll_every: Duration::from_millis(50),
 };
 
 fn run(run: &Run) -> Report {
