@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     error::{StoreError, StoreResult, store_error},
-    lane::Lane,
+    lane::{Doubt, Lane},
 };
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
@@ -25,6 +25,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const OUTCOME_CONNECTIONS: u32 = 4;
 /// A connection that was idle for longer is asked whether it still leads to a primary.
 const CHECK_AFTER_IDLE: Duration = Duration::from_secs(5);
+
+/// How long it may take to answer that.
+const CHECK_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Where the database is and how many connections to it may be open.
 #[derive(Debug, Clone)]
@@ -125,12 +128,13 @@ impl Store {
     pub async fn connect(settings: &DatabaseSettings) -> StoreResult<Self> {
         let options = connect_options(settings)?;
         connect_once(&options).await?;
-        let store = Self {
-            pool: Lane::new(
-                pool_options(settings.max_connections).connect_lazy_with(options.clone()),
-            ),
-            outcomes: Lane::new(pool_options(OUTCOME_CONNECTIONS).connect_lazy_with(options)),
+        let doubt = Doubt::default();
+        let lane = |connections| {
+            let pool = pool_options(connections, doubt.clone());
+            Lane::new(pool.connect_lazy_with(options.clone()), doubt.clone())
         };
+        let store =
+            Self { pool: lane(settings.max_connections), outcomes: lane(OUTCOME_CONNECTIONS) };
         store.ping().await?;
         Ok(store)
     }
@@ -277,20 +281,33 @@ async fn connect_once(options: &PgConnectOptions) -> StoreResult<()> {
     connection.map_err(store_error)?.close().await.map_err(store_error)
 }
 
-fn pool_options(max_connections: u32) -> PgPoolOptions {
+fn pool_options(max_connections: u32, doubt: Doubt) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .after_connect(|connection, _| Box::pin(refuse_read_only(connection)))
-        .before_acquire(|connection, meta| {
+        .before_acquire(move |connection, meta| {
+            // An error closes it without a goodbye, which might not be heard.
+            let doubted = doubt.covers(meta.idle_for);
             Box::pin(async move {
-                if meta.idle_for < CHECK_AFTER_IDLE {
-                    return Ok(true);
+                if doubted {
+                    return Err(sqlx::Error::Protocol("another connection went silent".into()));
                 }
-                Ok(refuse_read_only(connection).await.is_ok())
+                if meta.idle_for >= CHECK_AFTER_IDLE {
+                    refuse_silent(connection).await?;
+                }
+                Ok(true)
             })
         })
+}
+
+/// Asks a connection that was idle whether it still leads to a primary, and does not wait long for it.
+async fn refuse_silent(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let asked = tokio::time::timeout(CHECK_TIMEOUT, refuse_read_only(connection)).await;
+    asked.unwrap_or_else(|_elapsed| {
+        Err(sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut)))
+    })
 }
 
 /// A primary that was turned into a standby still answers; its connections must go.

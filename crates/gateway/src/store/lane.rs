@@ -5,7 +5,11 @@
 //! without a word is waited for until TCP gives up. So every piece of work here is bounded in time, and a
 //! connection whose work was not seen to its end is closed instead of given back.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use futures::{TryStreamExt, future::BoxFuture, stream::BoxStream};
 use sqlx::{
@@ -18,11 +22,36 @@ use super::error::{StoreError, StoreResult, store_error};
 
 /// How long one piece of work may take. The design asks for recovery within 3 s of a server that
 /// vanishes; no query of the gateway needs a tenth of this.
-const LONGEST_WORK: Duration = Duration::from_millis(2500);
+const LONGEST_WORK: Duration = Duration::from_millis(2000);
+/// Work that was given up after this long met a server that says nothing any more.
+const SILENCE: Duration = Duration::from_millis(1000);
+
+/// The SQLSTATE of a server that was turned into a standby, and still answers.
+const READ_ONLY: &str = "25006";
 
 /// A pool whose connections come back only when their work was finished.
 #[derive(Debug, Clone)]
-pub(super) struct Lane(PgPool);
+pub(super) struct Lane {
+    pool: PgPool,
+    doubt: Doubt,
+}
+
+/// Since when the connections of a database are in doubt: one of them went silent, and whoever was last
+/// heard of before that may be silent too. Each would have to be waited for by itself. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Doubt(Arc<Mutex<Option<Instant>>>);
+
+impl Doubt {
+    fn raise(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether a connection that was idle for so long was last heard of before the doubt arose.
+    pub(super) fn covers(&self, idle_for: Duration) -> bool {
+        let raised = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        raised.is_some_and(|raised| raised.elapsed() < idle_for)
+    }
+}
 
 /// A transaction. Dropped before it was committed or rolled back, it takes its connection with it.
 #[derive(Debug)]
@@ -30,7 +59,12 @@ pub(super) struct Tx(Borrowed);
 
 /// A connection that is closed when it is dropped before [`Borrowed::give_back`].
 #[derive(Debug)]
-struct Borrowed(Option<PoolConnection<Postgres>>);
+struct Borrowed {
+    connection: Option<PoolConnection<Postgres>>,
+    doubt: Doubt,
+    /// When it was last given something to do.
+    busy_since: Instant,
+}
 
 /// Does work that is given up, connection and all, when it takes too long.
 pub(super) async fn bounded<T>(work: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
@@ -49,13 +83,13 @@ async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, E
 }
 
 impl Lane {
-    pub(super) fn new(pool: PgPool) -> Self {
-        Self(pool)
+    pub(super) fn new(pool: PgPool, doubt: Doubt) -> Self {
+        Self { pool, doubt }
     }
 
     /// The pool itself, for what is no work on rows: its numbers, its end, migrations, notices.
     pub(super) fn pool(&self) -> &PgPool {
-        &self.0
+        &self.pool
     }
 
     /// Begins a transaction.
@@ -69,22 +103,30 @@ impl Lane {
     }
 
     async fn borrow(&self) -> Result<Borrowed, Error> {
-        Ok(Borrowed(Some(self.0.acquire().await?)))
+        let connection = Some(self.pool.acquire().await?);
+        Ok(Borrowed { connection, doubt: self.doubt.clone(), busy_since: Instant::now() })
     }
 }
 
 impl Borrowed {
     fn get(&mut self) -> Result<&mut PgConnection, Error> {
-        self.0.as_deref_mut().ok_or(Error::PoolClosed)
+        self.busy_since = Instant::now();
+        self.connection.as_deref_mut().ok_or(Error::PoolClosed)
     }
 
     fn give_back(mut self) {
-        drop(self.0.take());
+        drop(self.connection.take());
     }
 
-    /// Gives the connection back unless what went wrong was the connection itself.
+    /// Gives the connection back unless what went wrong was the connection itself, or it leads to a server
+    /// that does not write.
     fn end<T>(self, result: Result<T, Error>) -> Result<T, Error> {
-        if matches!(&result, Ok(_) | Err(Error::Database(_) | Error::RowNotFound)) {
+        let is_sound = match &result {
+            Ok(_) | Err(Error::RowNotFound) => true,
+            Err(Error::Database(error)) => error.code().as_deref() != Some(READ_ONLY),
+            Err(_) => false,
+        };
+        if is_sound {
             self.give_back();
         }
         result
@@ -93,7 +135,10 @@ impl Borrowed {
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
+        if let Some(connection) = self.connection.take() {
+            if self.busy_since.elapsed() >= SILENCE {
+                self.doubt.raise();
+            }
             // Without a goodbye, which might not be heard.
             drop(connection.detach());
         }
@@ -190,5 +235,19 @@ impl<'p> Executor<'p> for &'p Lane {
             let described = in_time(connection.get()?.describe(sql)).await;
             connection.end(described)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_doubt_is_of_those_that_were_heard_of_before_it() {
+        let doubt = Doubt::default();
+        assert!(!doubt.covers(Duration::from_secs(3600)));
+        doubt.clone().raise();
+        assert!(doubt.covers(Duration::from_secs(3600)));
+        assert!(!doubt.covers(Duration::ZERO), "it was heard of since");
     }
 }
