@@ -1,6 +1,8 @@
 //! Committing what is meant to be done, before any of it is sent: the intent, and where nothing stands in
 //! its way its first attempt, in one transaction.
 
+use std::time::Duration;
+
 use partner_core::{EmailAddress, ProviderOrgId};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
@@ -17,6 +19,9 @@ use super::{
     outcomes::{lock_organization, save_organization},
     rows::{OperationRow, OrganizationRow},
 };
+
+/// How soon a commit in doubt is looked for again, while the time for the whole lasts.
+const READ_AGAIN: Duration = Duration::from_millis(50);
 
 impl Store {
     /// Commits an organization that is to be created, and its create.
@@ -165,9 +170,15 @@ impl Store {
             crash_point!("intent.committed");
             return Ok(());
         };
-        match self.reread_operation(operation.id).await? {
-            Some(found) if found.epoch == operation.epoch => Ok(()),
-            Some(_) | None => Err(store_error(error)),
+        loop {
+            match self.reread_operation(operation.id).await {
+                Ok(Some(found)) if found.epoch == operation.epoch => return Ok(()),
+                Ok(Some(_) | None) => return Err(store_error(error)),
+                // What took the commit may take the reading too. An operation left here would wait for
+                // its lease to end, and then for a person where nothing can be read back.
+                Err(StoreError::Unavailable(_)) => tokio::time::sleep(READ_AGAIN).await,
+                Err(other) => return Err(other),
+            }
         }
     }
 }
