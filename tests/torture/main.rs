@@ -3,6 +3,7 @@
 //! A layer is a file here and a line in `LAYERS`. The program ends with 1 if any promise was broken, any
 //! fault never happened, or any number was not reached.
 
+mod database;
 #[expect(
     dead_code,
     clippy::unwrap_used,
@@ -35,11 +36,14 @@ const LAYERS: &[Layer] = &[
     model::LAYER,
     kill::LAYER,
     zombies::LAYER,
+const LAYERS: &[Layer] = &[
     simulation::LAYER,
     same_histories::LAYER,
     races::LAYER,
     import::LAYER,
     wire::LAYER,
+    database::LAYER,
+];
 ];
 
 /// Tortures the gateway, layer by layer, and prints one table of what held.

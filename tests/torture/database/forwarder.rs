@@ -1,0 +1,311 @@
+//! The one address of the database, and what can happen on the way to it: it leads elsewhere, its
+//! connections are cut, they carry nothing any more, or one of them is cut as a COMMIT passes.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream, UnixStream},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::servers::{DATABASE, USER};
+
+/// No message of a test is longer.
+const LONGEST: usize = 16 * 1024 * 1024;
+
+/// A transaction, told by the first thing that it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    /// It inserts at once: what is meant is written down.
+    Intent,
+    /// It updates first and then inserts: what came of it is.
+    Outcome,
+}
+
+/// A COMMIT that is to be lost.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cut {
+    /// Whose.
+    pub(super) of: Of,
+    /// The server does it, and its answer is lost.
+    pub(super) done: bool,
+}
+
+/// Forwards to one of the servers. It stops when it is dropped.
+#[derive(Debug)]
+pub(super) struct Forwarder {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    carried: AtomicU64,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Where new connections lead; nowhere, and they are closed.
+    leads_to: Option<PathBuf>,
+    /// Ends the present connections.
+    cut: CancellationToken,
+    /// Makes the present connections carry nothing more.
+    freeze: CancellationToken,
+    /// The COMMIT that is to be lost.
+    armed: Option<Cut>,
+}
+
+impl Forwarder {
+    /// One that leads to this socket.
+    ///
+    /// # Errors
+    /// There is no port.
+    pub(super) async fn to(socket: PathBuf) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let state = State {
+            leads_to: Some(socket),
+            cut: CancellationToken::new(),
+            freeze: CancellationToken::new(),
+            armed: None,
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            carried: AtomicU64::new(0),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        });
+        shared.tasks.spawn(listen(Arc::clone(&shared), listener));
+        Ok(Self { address, shared })
+    }
+
+    /// The URL by which the gateway reaches the database.
+    pub(super) fn url(&self) -> String {
+        format!("postgres://{USER}@{}/{DATABASE}?sslmode=disable", self.address)
+    }
+
+    /// Leads new connections elsewhere, or nowhere.
+    pub(super) fn lead(&self, to: Option<PathBuf>) {
+        self.shared.state().leads_to = to;
+    }
+
+    /// Ends the present connections.
+    pub(super) fn cut(&self) {
+        let cut = std::mem::take(&mut self.shared.state().cut);
+        cut.cancel();
+    }
+
+    /// Makes the present connections carry nothing more, without a word.
+    pub(super) fn freeze(&self) {
+        let freeze = std::mem::take(&mut self.shared.state().freeze);
+        freeze.cancel();
+    }
+
+    /// Loses the next COMMIT of this kind.
+    pub(super) fn lose(&self, cut: Cut) {
+        self.shared.state().armed = Some(cut);
+    }
+
+    /// The COMMIT was met and lost.
+    pub(super) fn has_lost(&self) -> bool {
+        self.shared.state().armed.is_none()
+    }
+
+    /// How many connections it has carried.
+    pub(super) fn carried(&self) -> u64 {
+        self.shared.carried.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Forwarder {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_armed(&self, of: Option<Of>) -> Option<Cut> {
+        self.state().armed.take_if(|armed| Some(armed.of) == of)
+    }
+}
+
+async fn listen(shared: Arc<Shared>, listener: TcpListener) {
+    while let Some(taken) = shared.stop.run_until_cancelled(listener.accept()).await {
+        let Ok((stream, _)) = taken else { continue };
+        let (leads_to, cut, freeze) = {
+            let state = shared.state();
+            (state.leads_to.clone(), state.cut.clone(), state.freeze.clone())
+        };
+        let Some(socket) = leads_to else { continue };
+        shared.carried.fetch_add(1, Ordering::SeqCst);
+        let (carrier, stop) = (Arc::clone(&shared), shared.stop.clone());
+        shared.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = cut.cancelled() => {}
+                _ended = carry(&carrier, stream, socket, &freeze) => {}
+            }
+        });
+    }
+}
+
+/// Where a connection stands in its transaction.
+#[derive(Debug, Default)]
+struct Standing {
+    first: Option<Word>,
+    inserts: bool,
+    /// The answer to the COMMIT is to be lost.
+    withheld: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Insert,
+    Update,
+    Other,
+}
+
+impl Standing {
+    fn of(&self) -> Option<Of> {
+        match (self.first?, self.inserts) {
+            (Word::Insert, _) => Some(Of::Intent),
+            (Word::Update, true) => Some(Of::Outcome),
+            (Word::Update, false) | (Word::Other, _) => None,
+        }
+    }
+
+    /// Takes in what the server says that it has done.
+    fn note(&mut self, tag: &[u8]) {
+        let word = match tag.split(|byte| *byte == b' ' || *byte == 0).next() {
+            Some(b"BEGIN") => {
+                *self = Self::default();
+                return;
+            }
+            Some(b"INSERT") => Word::Insert,
+            Some(b"UPDATE") => Word::Update,
+            Some(_) | None => Word::Other,
+        };
+        self.inserts |= word == Word::Insert;
+        self.first.get_or_insert(word);
+    }
+}
+
+async fn carry(
+    shared: &Shared,
+    client: TcpStream,
+    socket: PathBuf,
+    freeze: &CancellationToken,
+) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let server = UnixStream::connect(socket).await?;
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let standing = Mutex::new(Standing::default());
+    let up = async {
+        let start = read_message(&mut from_client, false).await?;
+        pass(&mut to_server, &start, freeze).await?;
+        loop {
+            let message = read_message(&mut from_client, true).await?;
+            if message.starts_with(b"Q") && message.ends_with(b"commit\0") {
+                let mut standing = standing.lock().unwrap_or_else(PoisonError::into_inner);
+                match shared.take_armed(standing.of()) {
+                    Some(Cut { done: true, .. }) => standing.withheld = true,
+                    Some(Cut { done: false, .. }) => return Ok(()),
+                    None => {}
+                }
+            }
+            pass(&mut to_server, &message, freeze).await?;
+        }
+    };
+    let down = async {
+        loop {
+            let message = read_message(&mut from_server, true).await?;
+            if message.starts_with(b"C") {
+                let mut standing = standing.lock().unwrap_or_else(PoisonError::into_inner);
+                if standing.withheld {
+                    return Ok(());
+                }
+                standing.note(&message[5..]);
+            }
+            pass(&mut to_client, &message, freeze).await?;
+        }
+    };
+    tokio::select! {
+        ended = up => ended,
+        ended = down => ended,
+    }
+}
+
+/// One message: its type, unless it is the very first, its length, and the rest.
+async fn read_message(from: &mut (impl AsyncRead + Unpin), typed: bool) -> io::Result<Vec<u8>> {
+    let mut message = vec![0; if typed { 5 } else { 4 }];
+    from.read_exact(&mut message).await?;
+    let mut length = [0; 4];
+    length.copy_from_slice(&message[message.len() - 4..]);
+    let rest = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX).saturating_sub(4);
+    if rest > LONGEST {
+        return Err(io::Error::other("no message of the protocol"));
+    }
+    let head = message.len();
+    message.resize(head + rest, 0);
+    from.read_exact(&mut message[head..]).await?;
+    Ok(message)
+}
+
+async fn pass(
+    to: &mut (impl AsyncWrite + Unpin),
+    message: &[u8],
+    freeze: &CancellationToken,
+) -> io::Result<()> {
+    if freeze.is_cancelled() {
+        return std::future::pending().await;
+    }
+    to.write_all(message).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(tags: &[&str]) -> Option<Of> {
+        let mut standing = Standing::default();
+        for tag in tags {
+            standing.note(format!("{tag}\0").as_bytes());
+        }
+        standing.of()
+    }
+
+    #[test]
+    fn a_transaction_is_told_by_what_it_does_first() {
+        assert_eq!(standing(&["BEGIN", "INSERT 0 1", "UPDATE 1"]), Some(Of::Intent));
+        assert_eq!(standing(&["BEGIN", "UPDATE 1", "INSERT 0 1"]), Some(Of::Outcome));
+        assert_eq!(standing(&["BEGIN", "UPDATE 1"]), None);
+        assert_eq!(standing(&["BEGIN", "SELECT 1", "INSERT 0 1"]), None);
+        assert_eq!(standing(&["INSERT 0 1", "BEGIN"]), None);
+    }
+
+    #[tokio::test]
+    async fn messages_are_read_whole() {
+        let sent = b"Q\x00\x00\x00\x0bcommit\0rest";
+        assert_eq!(read_message(&mut &sent[..], true).await.unwrap(), sent[..12]);
+        let short = read_message(&mut &sent[..8], true).await;
+        assert!(short.is_err_and(|error| error.kind() == io::ErrorKind::UnexpectedEof));
+    }
+}
