@@ -21,6 +21,7 @@ mod list;
 mod lock;
 mod lost_answers;
 mod members;
+mod outages;
 mod patch;
 mod read;
 mod tenants;
