@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::DecodingKey;
 use secrecy::ExposeSecret;
-use serde::de::IgnoredAny;
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use tokio_util::task::TaskTracker;
@@ -184,13 +184,40 @@ impl<'a> Parts<'a> {
     }
 
     fn claims(&self) -> Result<Map<String, Value>, AuthError> {
-        decoded(self.claims, "claims")
+        decoded(self.claims, "claims").map(|Claims(claims)| claims)
     }
 }
 
 fn decoded<T: for<'de> Deserialize<'de>>(part: &str, name: &'static str) -> Result<T, AuthError> {
     let json = URL_SAFE_NO_PAD.decode(part).map_err(|_not_base64| AuthError::Malformed(name))?;
     serde_json::from_slice(&json).map_err(|_not_json| AuthError::Malformed(name))
+}
+
+/// Claims by name. Of one that is given twice, its issuer may have meant the other.
+struct Claims(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Claims {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Once;
+        impl<'de> Visitor<'de> for Once {
+            type Value = Claims;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("claims")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Claims, A::Error> {
+                let mut claims = Map::new();
+                while let Some((name, value)) = given.next_entry::<String, Value>()? {
+                    if claims.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a claim is given twice"));
+                    }
+                }
+                Ok(Claims(claims))
+            }
+        }
+        deserializer.deserialize_map(Once)
+    }
 }
 
 /// The parts of a header that we act on. `jwk`, `jku`, `x5c` and `x5u` are left unread: a token

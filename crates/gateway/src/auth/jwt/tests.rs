@@ -230,6 +230,18 @@ async fn what_is_not_a_token_is_refused() {
     ] {
         assert_eq!(verify(&token).await, Err(AuthError::Malformed(part)), "{token}");
     }
+    for (once, twice) in [
+        ("\"tenant\":\"crm\"", "\"tenant\":\"shop\",\"tenant\":\"crm\""),
+        ("\"exp\":", "\"exp\":1,\"exp\":"),
+    ] {
+        let claims = good_claims().to_string().replace(once, twice);
+        let message = format!("{}.{}", encoded(&hs256()), URL_SAFE_NO_PAD.encode(claims));
+        let key = EncodingKey::from_secret(SECRET.as_bytes());
+        let signature =
+            jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+        let outcome = verify(&format!("{message}.{signature}")).await;
+        assert_eq!(outcome, Err(AuthError::Malformed("claims")), "{twice}");
+    }
     let list = by_secret(&hs256(), &json!([1]));
     assert_eq!(verify(&list).await, Err(AuthError::Malformed("claims")));
     let long = by_secret(&hs256(), &claims_with("extra", json!("x".repeat(8192))));
