@@ -20,7 +20,14 @@ pub(crate) fn read_seat(answer: &Answer, seat: &AdminSeat) -> Refusal {
     let mut refusal = read_with(answer, |_| None);
     let password = seat.password.expose_secret();
     if !password.is_empty() {
-        let wipe = |text: &mut String| *text = text.replace(password, "***");
+        // Who repeats the request repeats it as JSON, where some signs are written otherwise.
+        let once = escaped(password);
+        let twice = escaped(&once);
+        let wipe = |text: &mut String| {
+            for written in [password, &once, &twice] {
+                *text = text.replace(written, "***");
+            }
+        };
         refusal.error_type.iter_mut().for_each(wipe);
         refusal.message.iter_mut().for_each(wipe);
         for fault in &mut refusal.field_faults {
@@ -29,6 +36,12 @@ pub(crate) fn read_seat(answer: &Answer, seat: &AdminSeat) -> Refusal {
         }
     }
     refusal
+}
+
+/// A text as it is written within a text of JSON.
+fn escaped(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted.get(1..quoted.len() - 1).unwrap_or(text).to_owned()
 }
 
 fn read_with(answer: &Answer, field_of: fn(&str) -> Option<Field>) -> Refusal {

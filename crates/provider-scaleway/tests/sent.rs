@@ -249,6 +249,19 @@ async fn a_password_that_is_said_back_is_wiped() {
 }
 
 #[tokio::test]
+async fn a_password_that_is_said_back_as_json_is_wiped() {
+    let password = "hunter\"2\\two\"";
+    let body = json!({"username": "partner", "password": password}).to_string();
+    let answer = ResponseTemplate::new(400).set_body_json(
+        json!({"type": "invalid_arguments", "message": format!("cannot read {body}")}),
+    );
+    let (_server, provider) = serve(answer).await;
+    let asked = provider.request_admin_role(&id(), &seat("partner", password)).await;
+    let message = asked.unwrap_err().answer().unwrap().message.clone().unwrap();
+    assert_eq!(message, r#"cannot read {"password":"***","username":"partner"}"#);
+}
+
+#[tokio::test]
 async fn what_scaleway_cannot_do_is_not_sent() {
     let (server, provider) = serve(an_org()).await;
     let member = NewMember { email: EmailAddress::new("member@acme.test").unwrap(), role: None };

@@ -13,7 +13,7 @@ use super::{
     write::{Written, must_not_have_failed, send},
 };
 use crate::{
-    operations::{Failure, FieldProblem, LocalEdit, LockRequest, observe},
+    operations::{Failure, FieldProblem, LocalEdit, LockRequest, Personal, observe},
     providers::Account,
     store::{
         BeginCreate, Certainty, OperationKind, OrgStatus, Organization, OrganizationFilter, PageOf,
@@ -72,7 +72,7 @@ impl App {
         let Some(provider_org_id) = &org.provider_org_id else {
             return Err(AppError::WrongStatus(org.status));
         };
-        let child = read(account, provider_org_id).await?;
+        let child = read(account, provider_org_id, &org).await?;
         let seen_at = org.version;
         let event = context.event();
         let plan = move |org: &mut Organization| {
@@ -163,12 +163,18 @@ impl App {
     }
 }
 
-/// Reads an organization at its provider.
-async fn read(account: &Account, id: &ProviderOrgId) -> AppResult<partner_core::ChildOrg> {
+/// Reads an organization at its provider. Of what we know of it, a refusal repeats nothing that tells of a
+/// person.
+async fn read(
+    account: &Account,
+    id: &ProviderOrgId,
+    org: &Organization,
+) -> AppResult<partner_core::ChildOrg> {
     match account.provider.get_child_org(id).await {
         Ok(reply) => Ok(reply.value),
         Err(error) => {
             let failure = Failure::of_call(account.name().as_str(), &error);
+            let failure = Personal::of(&serde_json::Value::Null, org).out_of(failure);
             Err(AppError::Provider(Box::new(failure)))
         }
     }
@@ -184,7 +190,8 @@ async fn adopted_row(
     input.said.apply_to(&mut org);
     if account.is_readable() {
         let now = org.created_at;
-        observe(&mut org, &read(account, &id).await?, true, now);
+        let child = read(account, &id, &org).await?;
+        observe(&mut org, &child, true, now);
     } else if org.name.is_empty() {
         let message = "is needed where the provider cannot be read";
         return Err(AppError::one("/name", "required", message));

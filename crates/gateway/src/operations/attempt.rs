@@ -13,6 +13,7 @@ use super::{
     engine::Engine,
     failure::{Failure, FailureCode},
     observation::{fail, observe, settle, unsettle},
+    personal::Personal,
     request::{LockRequest, UpdateRequest},
     send::{Done, read, send},
     transitions::{Situation, Step, after_failure},
@@ -65,7 +66,7 @@ impl Engine {
         let pause = pause_after(account, &sent);
         let written = match sent {
             Ok(reply) => self.succeed(operation, account, reply).await,
-            Err(error) => self.fail(operation, account, &error).await,
+            Err(error) => self.fail(operation, &org, account, &error).await,
         };
         if let Some((wait, reason)) = pause {
             self.store.close_gate(account.name().as_str(), wait, reason).await?;
@@ -155,21 +156,21 @@ impl Engine {
     async fn fail(
         &self,
         operation: &Operation,
+        org: &Organization,
         account: &Account,
         error: &Error,
     ) -> StoreResult<()> {
         let now = self.store.now();
-        let evidence = failure_evidence(operation, error);
+        let personal = Personal::of(&operation.request, org);
+        let evidence = failure_evidence(operation, error, &personal);
+        let failure = || personal.out_of(Failure::of_call(account.name().as_str(), error));
         info!(kind = error.kind().as_str(), effect = error.effect().as_str(), "an attempt failed");
         let mut situation = self.situation(operation, account);
         if error.kind() == Kind::NotFound {
             situation.organization_is_young = self.is_young(operation, account).await?;
         }
         match after_failure(&situation, error, now) {
-            Step::Reject => {
-                let failure = Failure::of_call(account.name().as_str(), error);
-                self.reject(operation, account, &failure, Some(&evidence)).await
-            }
+            Step::Reject => self.reject(operation, account, &failure(), Some(&evidence)).await,
             Step::SendAgain { after, shut_gate } => {
                 if shut_gate {
                     let name = account.name().as_str();
@@ -180,8 +181,7 @@ impl Engine {
                 self.move_on(operation, next, Some(&evidence), &|_| {}, None).await
             }
             Step::ReadOnceThenReject => {
-                let failure = Failure::of_call(account.name().as_str(), error);
-                self.read_once_then_reject(operation, account, &failure, &evidence).await
+                self.read_once_then_reject(operation, account, &failure(), &evidence).await
             }
             Step::BecomeUnknown => self.lose_track(operation, account, &evidence).await,
         }
@@ -279,7 +279,7 @@ fn pause_after(
     account.exhausted_for().map(|wait| (wait, "rate_limit_exhausted"))
 }
 
-fn failure_evidence(operation: &Operation, error: &Error) -> Evidence {
+fn failure_evidence(operation: &Operation, error: &Error, personal: &Personal) -> Evidence {
     let answer = error.answer();
     Evidence {
         epoch: operation.epoch,
@@ -294,7 +294,7 @@ fn failure_evidence(operation: &Operation, error: &Error) -> Evidence {
             "effect": error.effect().as_str(),
             "message": error.message(),
             "status": answer.map(|answer| answer.status),
-            "type": answer.and_then(|answer| answer.error_type.clone()),
+            "type": personal.out_of_type(error),
         }),
     }
 }

@@ -11,6 +11,7 @@ mod engine;
 mod failure;
 mod journal;
 mod observation;
+mod personal;
 mod read_back;
 mod recording;
 mod request;
@@ -23,6 +24,7 @@ pub use engine::{Engine, EngineSettings};
 pub use failure::{Failure, FailureCode, FieldProblem, ProviderSaid};
 pub use journal::Journal;
 pub use observation::{next_action, observe};
+pub use personal::Personal;
 pub use request::{
     CreateRequest, InviteRequest, LocalEdit, LockRequest, SeatRequest, UpdateRequest,
 };
