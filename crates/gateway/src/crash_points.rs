@@ -64,6 +64,8 @@ mod armed {
     const CRASH: &str = "GATEWAY_CRASH_POINT";
     /// The same, and it stops (SIGSTOP), until somebody lets it go on.
     const STOP: &str = "GATEWAY_STOP_POINT";
+    /// The same, and the task that passes panics.
+    const PANIC: &str = "GATEWAY_PANIC_POINT";
 
     static ARMED: OnceLock<Vec<Armed>> = OnceLock::new();
 
@@ -72,7 +74,8 @@ mod armed {
         name: String,
         at: u64,
         passages: AtomicU64,
-        signal: Signal,
+        /// `None` where it panics.
+        signal: Option<Signal>,
     }
 
     /// Whether there is a point of this name.
@@ -102,7 +105,8 @@ mod armed {
     /// One line: a variable names no point, or no passage of one.
     pub fn arm(environment: &Environment) -> Result<(), String> {
         let mut armed = Vec::new();
-        for (variable, signal) in [(CRASH, Signal::SIGKILL), (STOP, Signal::SIGSTOP)] {
+        let deeds = [(CRASH, Some(Signal::SIGKILL)), (STOP, Some(Signal::SIGSTOP)), (PANIC, None)];
+        for (variable, signal) in deeds {
             if let Some(text) = environment.get(variable) {
                 armed.push(read(text, signal).ok_or_else(|| {
                     format!("{variable}: `{text}` is not the name of a point, or name:n")
@@ -112,7 +116,7 @@ mod armed {
         ARMED.set(armed).map_err(|_again| "crash points are armed once".to_owned())
     }
 
-    fn read(text: &str, signal: Signal) -> Option<Armed> {
+    fn read(text: &str, signal: Option<Signal>) -> Option<Armed> {
         let (name, at) = match text.split_once(':') {
             Some((name, at)) => (name, at.parse().ok().filter(|at| *at > 0)?),
             None => (text, 1),
@@ -122,11 +126,17 @@ mod armed {
     }
 
     /// Passes a point, or does not.
+    #[expect(clippy::panic, reason = "it is told to")]
     pub fn pass(name: &'static str) {
         for point in ARMED.get().into_iter().flatten().filter(|point| point.name == name) {
             if point.passages.fetch_add(1, Ordering::SeqCst) + 1 == point.at {
-                // To this very thread, so that not one instruction more is done by it.
-                let _cannot_fail = raise(point.signal);
+                match point.signal {
+                    // To this very thread, so that not one instruction more is done by it.
+                    Some(signal) => {
+                        let _cannot_fail = raise(signal);
+                    }
+                    None => panic!("the point {name} was told to panic"),
+                }
             }
         }
     }
@@ -137,7 +147,8 @@ mod armed {
 
         #[test]
         fn a_point_is_armed_by_its_name_and_passage() {
-            let armed = |text| read(text, Signal::SIGSTOP).map(|point| (point.name, point.at));
+            let armed =
+                |text| read(text, Some(Signal::SIGSTOP)).map(|point| (point.name, point.at));
             assert_eq!(armed("send.before"), Some(("send.before".to_owned(), 1)));
             assert_eq!(armed("send.before:3"), Some(("send.before".to_owned(), 3)));
             for wrong in ["send", "send.before:", "send.before:0", "send.before:x", "", ":1"] {
