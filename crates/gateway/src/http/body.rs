@@ -8,9 +8,13 @@ use serde_json::{Map, Value};
 use crate::operations::FieldProblem;
 
 /// The longest text that is taken where nothing shorter is said, in characters.
-const LONGEST_TEXT: usize = 1024;
+pub(crate) const LONGEST_TEXT: usize = 1024;
 /// Labels an organization may have.
-const MOST_LABELS: usize = 64;
+pub(crate) const MOST_LABELS: usize = 64;
+/// The longest name of a label, in characters.
+pub(crate) const LONGEST_LABEL_NAME: usize = 63;
+/// The longest value of a label, in characters.
+pub(crate) const LONGEST_LABEL: usize = 255;
 /// People that one request may invite.
 const MOST_MEMBERS: usize = 100;
 
@@ -312,15 +316,17 @@ impl<'a> Object<'a> {
         }
         let mut labels = BTreeMap::new();
         for (key, value) in object.map {
-            let key_fault = text_fault(key, 63);
+            let key_fault = text_fault(key, LONGEST_LABEL_NAME);
             match (key_fault, value.as_str()) {
                 (Some(fault), _) => object.fault(key, "invalid", format!("its name {fault}")),
                 (None, None) => object.fault(key, "invalid_type", "must be a text"),
-                (None, Some(text)) if text.chars().count() > 255 || text.contains('\0') => {
+                (None, Some(text))
+                    if text.chars().count() > LONGEST_LABEL || text.contains('\0') =>
+                {
                     object.fault(
                         key,
                         "invalid",
-                        "must be at most 255 characters, none of them NUL",
+                        format!("must be at most {LONGEST_LABEL} characters, none of them NUL"),
                     );
                 }
                 (None, Some(text)) => {

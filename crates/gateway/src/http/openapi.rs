@@ -6,6 +6,7 @@
 mod refusals;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 use utoipa::{
     PartialSchema, ToSchema,
@@ -54,6 +55,7 @@ pub fn document() -> OpenApi {
     document.merge(around::probes().merge(around::metrics()).into_openapi());
     describe(&mut document);
     refusals::complete(&mut document);
+    texts::bound(&mut document);
     document
 }
 

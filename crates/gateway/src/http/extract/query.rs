@@ -5,7 +5,10 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{http::problem::Problem, operations::FieldProblem};
+use crate::{
+    http::{body::LONGEST_TEXT, problem::Problem},
+    operations::FieldProblem,
+};
 
 /// The query of a request.
 #[derive(Debug, Default)]
@@ -49,7 +52,7 @@ impl QueryFields {
             self.fault(name, "duplicate", "is given more than once");
             return None;
         }
-        if value.is_empty() || value.contains('\0') || value.chars().count() > 1024 {
+        if value.is_empty() || value.contains('\0') || value.chars().count() > LONGEST_TEXT {
             self.fault(name, "invalid", "must be a text of 1 to 1024 characters");
             return None;
         }

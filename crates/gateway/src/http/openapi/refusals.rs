@@ -33,8 +33,9 @@ const HEADERS: [(&str, &str, Type); 5] = [
 const PARAMETERS: [(&str, &str, &str); 4] = [
     (
         "X-Request-Id",
-        "An id for this request, kept with all that it does.",
-        "^[A-Za-z0-9._-]{1,128}$",
+        "An id for this request, kept with all that it does, if it is 1 to 128 of `A-Za-z0-9._-`; any other \
+         is replaced by one that is made.",
+        "",
     ),
     (
         "Idempotency-Key",

@@ -138,3 +138,38 @@ fn probes_need_no_token() {
         assert_eq!(serde_json::to_value(security).unwrap(), json!([{}]), "{path}");
     }
 }
+
+#[test]
+fn every_text_of_a_body_says_what_it_may_hold() {
+    fn look(document: &Value, schema: &Value, at: &str, seen: &mut BTreeSet<String>) {
+        let schema = match schema["$ref"].as_str() {
+            Some(reference) if !seen.insert(reference.to_owned()) => return,
+            Some(_) | None => resolved(document, schema),
+        };
+        let of_type = &schema["type"];
+        let is_text = *of_type == "string"
+            || of_type.as_array().is_some_and(|types| types.contains(&json!("string")));
+        if is_text {
+            let bounds = ["pattern", "format", "enum"].map(|name| !schema[name].is_null());
+            assert!(bounds.contains(&true), "{at} takes any text");
+        }
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            look(document, property, &format!("{at}/{name}"), seen);
+        }
+        for part in ["propertyNames", "additionalProperties", "items"] {
+            look(document, &schema[part], &format!("{at} {part}"), seen);
+        }
+        for one in ["oneOf", "anyOf", "allOf"].iter().filter_map(|of| schema[of].as_array()) {
+            one.iter().for_each(|schema| look(document, schema, at, seen));
+        }
+    }
+    let written = written();
+    let mut seen = BTreeSet::new();
+    for (method, path, operation) in operations(&written) {
+        let content = operation["requestBody"]["content"].as_object();
+        for media_type in content.into_iter().flat_map(|content| content.values()) {
+            look(&written, &media_type["schema"], &format!("{method} {path}"), &mut seen);
+        }
+    }
+    assert!(seen.len() > 10, "{seen:?}");
+}

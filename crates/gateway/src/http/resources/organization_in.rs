@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 /// An organization to create. Which fields a provider needs, `GET /v1/providers` says.
@@ -19,13 +18,17 @@ pub(crate) struct OrganizationIn {
     #[schema(min_length = 1, max_length = 256)]
     name: String,
     /// The partner account; where it is left out, the routing rules choose.
+    #[schema(max_length = 63)]
     provider: Option<String>,
     owner: Option<OwnerIn>,
     /// French company number.
     #[schema(pattern = "^[0-9]{9}$")]
     siren_number: Option<String>,
     /// Internet domain.
-    #[schema(max_length = 253)]
+    #[schema(
+        max_length = 253,
+        pattern = r"^[^\s.\u0000-\u001F\u007F-\u009F]+(\.[^\s.\u0000-\u001F\u007F-\u009F]+)+$"
+    )]
     domain: Option<String>,
     address: Option<AddressIn>,
     marketplace_offers: Option<MarketplaceOffersIn>,
@@ -74,6 +77,27 @@ pub(crate) struct AddressIn {
     /// ISO 3166-1 alpha-2.
     #[schema(pattern = "^[A-Z]{2}$")]
     country: String,
+}
+
+/// Changes to a postal address.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = AddressPatch)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
+pub(crate) struct AddressPatchIn {
+    #[schema(max_length = 256)]
+    line1: Option<String>,
+    #[schema(max_length = 256)]
+    line2: Option<String>,
+    #[schema(max_length = 256)]
+    city: Option<String>,
+    #[schema(max_length = 256)]
+    state: Option<String>,
+    #[schema(max_length = 32)]
+    postal_code: Option<String>,
+    /// ISO 3166-1 alpha-2.
+    #[schema(pattern = "^[A-Z]{2}$")]
+    country: Option<String>,
 }
 
 /// Links to the customer's private marketplace offers.
@@ -131,17 +155,22 @@ pub(crate) struct ProviderOptionsIn {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
 pub(crate) struct OrganizationPatchIn {
-    #[schema(min_length = 1, max_length = 256)]
+    /// It cannot be emptied.
+    #[schema(min_length = 1, max_length = 256, value_type = String, required = false)]
     customer_id: Option<String>,
-    #[schema(min_length = 1, max_length = 256)]
+    /// It cannot be emptied.
+    #[schema(min_length = 1, max_length = 256, value_type = String, required = false)]
     name: Option<String>,
     owner: Option<OwnerIn>,
     #[schema(pattern = "^[0-9]{9}$")]
     siren_number: Option<String>,
-    #[schema(max_length = 253)]
+    #[schema(
+        max_length = 253,
+        pattern = r"^[^\s.\u0000-\u001F\u007F-\u009F]+(\.[^\s.\u0000-\u001F\u007F-\u009F]+)+$"
+    )]
     domain: Option<String>,
     /// Merged into the address that is there; without one it must be whole.
-    address: Option<Map<String, Value>>,
+    address: Option<AddressPatchIn>,
     marketplace_offers: Option<MarketplaceOffersIn>,
     #[schema(min_length = 1, max_length = 1024)]
     comment: Option<String>,
@@ -156,9 +185,10 @@ pub(crate) struct OrganizationPatchIn {
 #[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
 pub(crate) struct AdoptIn {
     /// The partner account.
+    #[schema(max_length = 63)]
     provider: String,
     /// Its id there.
-    #[schema(min_length = 1, max_length = 128)]
+    #[schema(min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
     provider_org_id: String,
     #[schema(min_length = 1, max_length = 256)]
     customer_id: String,
@@ -168,7 +198,10 @@ pub(crate) struct AdoptIn {
     owner: Option<OwnerIn>,
     #[schema(pattern = "^[0-9]{9}$")]
     siren_number: Option<String>,
-    #[schema(max_length = 253)]
+    #[schema(
+        max_length = 253,
+        pattern = r"^[^\s.\u0000-\u001F\u007F-\u009F]+(\.[^\s.\u0000-\u001F\u007F-\u009F]+)+$"
+    )]
     domain: Option<String>,
     address: Option<AddressIn>,
     marketplace_offers: Option<MarketplaceOffersIn>,

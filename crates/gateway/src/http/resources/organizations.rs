@@ -97,7 +97,7 @@ pub(crate) struct OrganizationListParams {
     #[param(pattern = "^(partner|provider)$")]
     locked_by: Option<String>,
     /// A label and its value: `key:value`.
-    #[param(pattern = "^[^:]+:.*$")]
+    #[param(pattern = r"^[^:\u0000]+:[^\u0000]*$")]
     label: Option<String>,
     /// A prefix of the name, any case.
     #[param(min_length = 1)]

@@ -7,6 +7,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use partner_core::Field;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::ListOut;
@@ -195,23 +196,52 @@ pub(crate) async fn get(
 /// What a route is to be found for: the fields of a create, none of them needed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = ResolveRoute)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
 pub(crate) struct RouteIn {
     #[schema(min_length = 1, max_length = 256)]
     customer_id: Option<String>,
     /// The partner account that the create would name.
+    #[schema(max_length = 63)]
     provider: Option<String>,
     address: Option<CountryIn>,
     labels: Option<std::collections::BTreeMap<String, String>>,
+    /// Not looked at.
+    name: Option<Value>,
+    /// Not looked at.
+    owner: Option<Value>,
+    /// Not looked at.
+    siren_number: Option<Value>,
+    /// Not looked at.
+    domain: Option<Value>,
+    /// Not looked at.
+    marketplace_offers: Option<Value>,
+    /// Not looked at.
+    members: Option<Value>,
+    /// Not looked at.
+    comment: Option<Value>,
+    /// Not looked at.
+    provider_options: Option<Value>,
 }
 
 /// The part of an address that routes look at.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = RouteAddress)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
 pub(crate) struct CountryIn {
     #[schema(pattern = "^[A-Z]{2}$")]
     country: Option<String>,
+    /// Not looked at.
+    line1: Option<Value>,
+    /// Not looked at.
+    line2: Option<Value>,
+    /// Not looked at.
+    city: Option<Value>,
+    /// Not looked at.
+    state: Option<Value>,
+    /// Not looked at.
+    postal_code: Option<Value>,
 }
 
 /// A route, with its reason.
