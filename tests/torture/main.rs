@@ -4,6 +4,7 @@
 //! fault never happened, or any number was not reached.
 
 mod database;
+mod contract;
 #[expect(
     dead_code,
     clippy::unwrap_used,
@@ -43,6 +44,7 @@ const LAYERS: &[Layer] = &[
     import::LAYER,
     wire::LAYER,
     database::LAYER,
+    contract::LAYER,
 ];
 ];
 

@@ -1,0 +1,90 @@
+//! What the tool takes for a fault and is none, one by one: what a schema cannot say. Whatever is not here,
+//! fails.
+
+use serde_json::Value;
+
+/// Answers to a request that the schema allows, and that is refused all the same.
+#[derive(Debug)]
+pub(super) struct Excuse {
+    status: u16,
+    code: &'static str,
+    /// Where the fault lies and what it says, for a request with faults; each must be excused.
+    fault: Option<(&'static str, &'static str)>,
+    /// Why no schema can say it.
+    pub(super) why: &'static str,
+}
+
+/// The check that they are excuses of.
+pub(super) const CHECK: &str = "positive_data_acceptance";
+
+const fn by_code(status: u16, code: &'static str, why: &'static str) -> Excuse {
+    Excuse { status, code, fault: None, why }
+}
+
+const fn by_fault(at: &'static str, says: &'static str, why: &'static str) -> Excuse {
+    Excuse { status: 422, code: "validation_failed", fault: Some((at, says)), why }
+}
+
+pub(super) const EXCUSES: &[Excuse] = &[
+    by_code(412, "precondition_failed", "which version an organization is at"),
+    by_code(422, "idempotency_key_reused", "which request had the key before"),
+    by_code(422, "unsupported_by_provider", "what the organization's provider can do"),
+    by_code(422, "rejected_by_provider", "what the provider takes beyond its own documentation"),
+    by_code(422, "cannot_resolve", "what is there at the provider"),
+    by_code(422, "no_route", "the operator's routing rules"),
+    by_code(422, "route_not_overridable", "the operator's routing rules"),
+    by_fault("/provider", "no provider account has this name", "which accounts are configured"),
+    by_fault("/cursor", "is no cursor of this list", "what the page before said"),
+    by_fault("/domain", "must be an internet domain", "letters of every script in a host name"),
+    by_fault("/members/", "is invited twice", "that an address differs from those before it"),
+    by_fault("/members", "cannot invite", "what the chosen provider can do"),
+    by_fault("/owner/", "is required by the provider", "what the chosen provider needs"),
+    by_fault("/", "the provider needs it, so it cannot be emptied", "what the provider needs"),
+    by_fault("/", "the provider holds it and cannot change it", "what the provider can change"),
+    by_fault("/name", "is needed where the provider cannot be read", "what the provider can do"),
+    by_fault("/retry", "is not taken with this outcome", "that it goes with `not_applied` alone"),
+    by_fault("/provider_org_id", "is not taken with this outcome", "that it goes with `applied`"),
+    by_fault("/address/", "is required", "whether there is an address to merge the patch into"),
+];
+
+impl Excuse {
+    /// The excuses of an answer; none where anything about it has none.
+    pub(super) fn of(status: u16, problem: &Value) -> Vec<&'static Self> {
+        let code = problem["code"].as_str().unwrap_or_default();
+        let fitting = || EXCUSES.iter().filter(|it| (it.status, it.code) == (status, code));
+        let faults = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if code != "validation_failed" {
+            return fitting().take(1).collect();
+        }
+        let found: Vec<_> =
+            faults.iter().filter_map(|fault| fitting().find(|it| it.covers(fault))).collect();
+        if found.len() == faults.len() { found } else { Vec::new() }
+    }
+
+    fn covers(&self, fault: &Value) -> bool {
+        let text = |name: &str| fault[name].as_str().unwrap_or_default();
+        self.fault.is_some_and(|(at, says)| {
+            text("pointer").starts_with(at) && text("message").contains(says)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_excused_only_whole() {
+        let with = |errors: Value| json!({ "code": "validation_failed", "errors": errors });
+        let cursor = json!({ "pointer": "/cursor", "message": "is no cursor of this list" });
+        let other = json!({ "pointer": "/name", "message": "must not be empty" });
+        assert_eq!(Excuse::of(422, &with(json!([cursor]))).len(), 1);
+        assert!(Excuse::of(422, &with(json!([cursor, other]))).is_empty());
+        assert!(Excuse::of(422, &with(json!([]))).is_empty());
+        assert_eq!(Excuse::of(412, &json!({ "code": "precondition_failed" })).len(), 1);
+        assert!(Excuse::of(422, &json!({ "code": "precondition_failed" })).is_empty());
+        assert!(Excuse::of(500, &json!({ "code": "internal" })).is_empty());
+    }
+}
