@@ -16,5 +16,5 @@ mod world;
 pub(crate) use client::Client;
 pub(crate) use customers::{cloud_customer, commitments_customer};
 pub(crate) use reply::Reply;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{ISSUER, Settings, TOKEN_SECRET};
 pub(crate) use world::World;

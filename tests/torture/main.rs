@@ -22,6 +22,7 @@ mod same_histories;
 mod simulation;
 mod table;
 mod wire;
+mod tokens;
 mod zombies;
 
 use std::{
@@ -45,6 +46,7 @@ const LAYERS: &[Layer] = &[
     wire::LAYER,
     database::LAYER,
     contract::LAYER,
+    tokens::LAYER,
 ];
 ];
 
