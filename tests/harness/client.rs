@@ -34,6 +34,16 @@ impl Client {
         Self::new(base.into(), Some(token.into()))
     }
 
+    /// The same, without a token.
+    pub(crate) fn without_token(base: impl Into<String>) -> Self {
+        Self::new(base.into(), None)
+    }
+
+    /// The same, with this token, over the same connections.
+    pub(crate) fn with_token(&self, token: impl Into<String>) -> Self {
+        Self { token: Some(token.into()), ..self.clone() }
+    }
+
     pub(super) fn elsewhere(&self, base: String) -> Self {
         Self { base, ..self.clone() }
     }

@@ -15,6 +15,7 @@ mod harness;
 mod import;
 mod kill;
 mod layer;
+mod leaks;
 mod model;
 mod races;
 mod real;
@@ -47,6 +48,7 @@ const LAYERS: &[Layer] = &[
     database::LAYER,
     contract::LAYER,
     tokens::LAYER,
+    leaks::LAYER,
 ];
 ];
 

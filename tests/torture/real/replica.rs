@@ -39,7 +39,10 @@ impl World {
     ///
     /// # Errors
     /// It does not start.
-    pub(crate) async fn start(&self, armed: Option<(&str, &str)>) -> Result<Replica, Fault> {
+    pub(crate) async fn start<'a>(
+        &self,
+        armed: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Replica, Fault> {
         let mut replica = self.launch(armed)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -59,7 +62,10 @@ impl World {
     ///
     /// # Errors
     /// There is no such program.
-    pub(crate) fn launch(&self, armed: Option<(&str, &str)>) -> Result<Replica, Fault> {
+    pub(crate) fn launch<'a>(
+        &self,
+        armed: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Replica, Fault> {
         let number = self.started.fetch_add(1, Ordering::SeqCst);
         let told = self.folder.path().join(format!("gateway-{number}.log"));
         let log = File::create(&told).map_err(Fault::of("a log"))?;
@@ -104,6 +110,11 @@ fn address_in(told: &str) -> Option<String> {
 }
 
 impl Replica {
+    /// Where it answers.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// What it has told so far.
     ///
     /// # Errors
@@ -123,6 +134,20 @@ impl Replica {
             Ok(Ok(status)) => Err(Fault(format!("it ended by {status}:\n{}", self.told()?))),
             Ok(Err(error)) => Err(Fault::of("waiting for a gateway")(error)),
             Err(_elapsed) => Err(Fault("the point was never passed".to_owned())),
+        }
+    }
+
+    /// Ends it in good order.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub(crate) async fn end(mut self) -> Result<(), Fault> {
+        self.signal(Signal::SIGTERM)?;
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        match ended {
+            Ok(Ok(_status)) => Ok(()),
+            Ok(Err(error)) => Err(Fault::of("waiting for a gateway")(error)),
+            Err(_elapsed) => Err(Fault("a gateway did not end".to_owned())),
         }
     }
 

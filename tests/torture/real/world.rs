@@ -109,6 +109,74 @@ impl World {
         Ok(Self { url, database, pool, sandbox, folder, started, http, token })
     }
 
+    /// A token with every scope.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The keys to the providers, and the secret that tokens are signed with.
+    pub(crate) fn secrets(&self) -> [String; 3] {
+        let keys = [self.sandbox.scaleway_secret_key(), self.sandbox.archera_api_key()];
+        let [scaleway, archera] = keys.map(str::to_owned);
+        [scaleway, archera, TOKEN_SECRET.to_owned()]
+    }
+
+    /// The database's address.
+    pub(crate) fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// What every gateway has told.
+    ///
+    /// # Errors
+    /// A log cannot be read.
+    pub(crate) fn told(&self) -> Result<String, Fault> {
+        let mut told = String::new();
+        let files = std::fs::read_dir(self.folder.path()).map_err(Fault::of("the folder"))?;
+        for file in files {
+            let path = file.map_err(Fault::of("the folder"))?.path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                told += &std::fs::read_to_string(&path).map_err(Fault::of("a log"))?;
+            }
+        }
+        Ok(told)
+    }
+
+    /// The columns in which a text is found, as `table.column`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub(crate) async fn columns_with(&self, text: &str) -> Result<Vec<String>, Fault> {
+        let columns: Vec<(String, String, String)> = sqlx::query_as(
+            "select c.table_name::text, c.column_name::text, c.data_type::text
+             from information_schema.columns c join pg_tables t
+                  on t.schemaname = c.table_schema and t.tablename = c.table_name
+             where c.table_schema = 'public' order by 1, 2",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(Fault::of("listing columns"))?;
+        let mut found = Vec::new();
+        for (table, column, data_type) in columns {
+            let shown = match data_type.as_str() {
+                "bytea" => format!("encode(\"{column}\", 'escape')"),
+                _ => format!("\"{column}\"::text"),
+            };
+            let query = format!(
+                "select exists (select 1 from {table} where strpos(lower({shown}), lower($1)) > 0)"
+            );
+            let is_there: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+                .bind(text)
+                .fetch_one(&self.pool)
+                .await
+                .map_err(Fault::of("searching a column"))?;
+            if is_there {
+                found.push(format!("{table}.{column}"));
+            }
+        }
+        Ok(found)
+    }
+
     /// The handle that moves the providers.
     pub(crate) fn providers(&self) -> Control {
         self.sandbox.control()
