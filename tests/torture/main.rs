@@ -4,6 +4,7 @@
 //! fault never happened, or any number was not reached.
 
 mod database;
+mod authorization;
 mod contract;
 #[expect(
     dead_code,
@@ -49,6 +50,7 @@ const LAYERS: &[Layer] = &[
     contract::LAYER,
     tokens::LAYER,
     leaks::LAYER,
+    authorization::LAYER,
 ];
 ];
 
