@@ -3,9 +3,9 @@
 //! A layer is a file here and a line in `LAYERS`. The program ends with 1 if any promise was broken, any
 //! fault never happened, or any number was not reached.
 
-mod database;
 mod authorization;
 mod contract;
+mod database;
 #[expect(
     dead_code,
     clippy::unwrap_used,
@@ -23,8 +23,8 @@ mod real;
 mod same_histories;
 mod simulation;
 mod table;
-mod wire;
 mod tokens;
+mod wire;
 mod zombies;
 
 use std::{
@@ -40,18 +40,16 @@ const LAYERS: &[Layer] = &[
     model::LAYER,
     kill::LAYER,
     zombies::LAYER,
-const LAYERS: &[Layer] = &[
     simulation::LAYER,
     same_histories::LAYER,
-    races::LAYER,
-    import::LAYER,
     wire::LAYER,
     database::LAYER,
+    races::LAYER,
+    import::LAYER,
     contract::LAYER,
+    authorization::LAYER,
     tokens::LAYER,
     leaks::LAYER,
-    authorization::LAYER,
-];
 ];
 
 /// Tortures the gateway, layer by layer, and prints one table of what held.
