@@ -371,6 +371,19 @@ async fn a_form_is_shown_to_those_who_may_send_it() {
 }
 
 #[tokio::test]
+async fn an_event_is_shown_with_its_number_in_the_feed() {
+    let world = World::new().await;
+    let client = world.client();
+    client.create(&cloud_customer("c-1")).await;
+    let org = client.create(&cloud_customer("c-2")).await;
+    crate::events::sealed(&world).await;
+    let browser = Browser::of(&world, "crm").await;
+    let page = browser.page(&format!("/ops/organizations/{}", org["id"].as_str().unwrap())).await;
+    assert!(page.contains("number 1, in the feed 2"), "{page}");
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn what_others_have_written_is_shown_and_never_run() {
     let world = World::new().await;
     let client = world.client();

@@ -147,3 +147,60 @@ async fn every_fault_of_the_query_is_told_at_once() {
     assert_eq!(page["next_cursor"], Value::Null);
     world.finish().await;
 }
+
+/// What was told of an organization, in order.
+async fn told_of(world: &World, org: &Value) -> Vec<String> {
+    sealed(world).await;
+    let query = format!("?organization_id={}", org["id"].as_str().unwrap());
+    let page = list(&world.client(), &query).await;
+    items(&page).iter().map(|item| item["type"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn usable_is_told_once_whatever_made_it_so() {
+    let world = World::new().await;
+    let client = world.client();
+    let at_once = client.create(&commitments_customer("cust-1")).await;
+    assert_eq!(told_of(&world, &at_once).await, ["organization.created", "organization.usable"]);
+
+    let cloud = client.create(&cloud_customer("cust-2")).await;
+    assert_eq!(told_of(&world, &cloud).await, ["organization.created"], "its owner must validate");
+    let path = format!("/v1/organizations/{}", cloud["id"].as_str().unwrap());
+    let id = cloud["provider_org_id"].as_str().unwrap().parse().unwrap();
+    world.providers().validate_email(id).unwrap();
+    for _ in 0..2 {
+        client.get(&format!("{path}?refresh=true")).await.expect(200);
+    }
+    let mut expected = vec!["organization.created", "organization.observed", "organization.usable"];
+    assert_eq!(told_of(&world, &cloud).await, expected, "the second reading changed nothing");
+    client.patch(&path, &json!({"labels": {"tier": "gold"}})).await.expect(200);
+    client.post(&format!("{path}/lock"), &json!({})).await.expect(200);
+    client.post(&format!("{path}/unlock"), &json!({})).await.expect(200);
+    expected.extend([
+        "organization.updated",
+        "organization.locked",
+        "organization.unusable",
+        "organization.unlocked",
+        "organization.usable",
+    ]);
+    assert_eq!(told_of(&world, &cloud).await, expected);
+    let page = list(&client, "?type=organization.unusable").await;
+    let edge = &items(&page)[0];
+    assert_eq!(
+        (&edge["before"], &edge["after"]),
+        (&json!({"usable": true}), &json!({"usable": false}))
+    );
+    assert_eq!(edge["actor"], "crm-service");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_adopted_usable_is_told_as_usable() {
+    let world = World::new().await;
+    let id = world.providers().seed(sandbox::Provider::Scaleway, 1).unwrap()[0];
+    let body = json!({"provider": "scaleway", "provider_org_id": id, "customer_id": "cust-1"});
+    let org = world.client().post("/v1/organizations/adopt", &body).await.expect(201);
+    assert_eq!(org["usable"], true);
+    assert_eq!(told_of(&world, &org).await, ["organization.adopted", "organization.usable"]);
+    world.finish().await;
+}

@@ -58,6 +58,21 @@ impl Call {
     }
 }
 
+impl Call {
+    /// Sends it, and answers what comes back before any of the body is read.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    pub(crate) async fn unread(self) -> Result<reqwest::Response, reqwest::Error> {
+        self.request.send().await
+    }
+
+    /// Sends it to a gateway that may be dead; `None` where there is no whole answer.
+    pub(crate) async fn answered(self) -> Option<Reply> {
+        Reply::try_read(self.request.send().await.ok()?).await
+    }
+}
+
 impl IntoFuture for Call {
     type Output = Reply;
     type IntoFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;

@@ -18,11 +18,16 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(super) async fn read(response: Response) -> Self {
+        Self::try_read(response).await.expect("the answer comes whole")
+    }
+
+    /// Reads an answer that may break off.
+    pub(super) async fn try_read(response: Response) -> Option<Self> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let text = response.text().await.expect("the answer comes whole");
+        let text = response.text().await.ok()?;
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Self { status, headers, text, json }
+        Some(Self { status, headers, text, json })
     }
 
     /// A header's value; empty where there is none.

@@ -1,6 +1,9 @@
 //! The configuration of a test's gateways, with times so short that a test need not wait for them.
 
-use partner_gateway::config::{Config, Environment, Sources};
+use partner_gateway::{
+    app::Clock,
+    config::{Config, Environment, Sources},
+};
 use sandbox::{Sandbox, SandboxConfig};
 
 /// Whose tokens the gateways believe.
@@ -25,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) routes: &'static str,
     /// How the sandbox is run.
     pub(crate) sandbox: SandboxConfig,
+    /// By which clock requests are judged.
+    pub(crate) clock: Clock,
 }
 
 impl Default for Settings {
@@ -37,6 +42,7 @@ impl Default for Settings {
             variables: Vec::new(),
             routes: ROUTES,
             sandbox: SandboxConfig::default(),
+            clock: partner_gateway::operations::now,
         }
     }
 }
@@ -92,6 +98,7 @@ impl Settings {
         all.map(|(name, value)| (name, value.to_owned())).collect()
     }
 
+    /// The configuration file of it.
     pub(super) fn base(&self, sandbox: &Sandbox) -> String {
         format!(
             r#"

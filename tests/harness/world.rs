@@ -58,7 +58,8 @@ impl World {
     /// Starts one more gateway on the same database, and answers its place.
     pub(crate) async fn add_gateway(&mut self) -> usize {
         let telemetry = telemetry::init(&self.config.telemetry).unwrap();
-        let started = Gateway::start(self.config.clone(), telemetry.metrics().clone()).await;
+        let (config, metrics) = (self.config.clone(), telemetry.metrics().clone());
+        let started = Gateway::start_at(config, metrics, self.settings.clock).await;
         self.gateways.push(started.unwrap_or_else(|error| panic!("no gateway: {error}")));
         self.gateways.len() - 1
     }
@@ -155,6 +156,24 @@ impl World {
     /// Gives the gateways that are started from now on another configuration.
     pub(crate) fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) {
         change(&mut self.config);
+    }
+
+    /// Where the database is.
+    pub(crate) fn database_url(&self) -> &str {
+        self.database.url()
+    }
+
+    /// The configuration in a file's words, and the variables that it names: for a process of its own.
+    pub(crate) fn written_config(&self) -> (String, Vec<(&'static str, String)>) {
+        let sandbox = self.sandbox.as_ref().expect("the sandbox runs until the end");
+        let variables = [
+            ("TEST_DATABASE", self.database.url()),
+            ("TOKEN_SECRET", TOKEN_SECRET),
+            ("SCALEWAY_KEY", sandbox.scaleway_secret_key()),
+            ("ARCHERA_KEY", sandbox.archera_api_key()),
+        ];
+        let variables = variables.map(|(name, value)| (name, value.to_owned()));
+        (self.settings.base(sandbox), variables.to_vec())
     }
 
     /// The use cases of the first gateway.

@@ -30,6 +30,9 @@ pub struct Capabilities {
     /// How long after a write an absence proves nothing, as known for this kind of provider. Zero where
     /// the provider cannot be read at all.
     pub settle_window: Duration,
+    /// The day of the month (UTC) from whose beginning a change of the customer id is not sure to be on that
+    /// month's invoice; `None` where the provider puts it on none.
+    pub customer_id_fixed_on: Option<u32>,
 }
 
 /// One field of a create or an update, and what the provider asks of it.

@@ -69,5 +69,6 @@ pub fn capabilities(list_orgs: bool) -> Capabilities {
         invite: true,
         admin_role: false,
         settle_window: if list_orgs { SETTLE_WINDOW } else { Duration::ZERO },
+        customer_id_fixed_on: None,
     }
 }

@@ -58,5 +58,7 @@ pub fn capabilities() -> Capabilities {
         invite: false,
         admin_role: true,
         settle_window: SETTLE_WINDOW,
+        // Told in the API's own description of the field (seen 2026-11).
+        customer_id_fixed_on: Some(25),
     }
 }

@@ -104,7 +104,7 @@ impl Tables {
             return Ok(BeginCreate::AlreadyMapped(Box::new(existing)));
         }
         let mut row = Organization { created_at: now, updated_at: now, ..org.clone() };
-        row.last_event += 1;
+        row.last_event += 1 + i64::from(row.is_usable());
         self.check_organization(&row)?;
         self.put_key(key, Vec::new(), Some(org.id));
         self.claim_customer(org, &org.customer_id);
@@ -121,7 +121,7 @@ impl Tables {
     ) -> StoreResult<Organization> {
         if *before != after {
             if plan.local.is_some() && !after.is_same_but_for_observation(before) {
-                after.last_event += 1;
+                after.last_event += 1 + i64::from(after.is_usable() != before.is_usable());
             }
             after = self.raised(before, after, now);
             self.check_organization(&after)?;

@@ -32,9 +32,8 @@ impl Tables {
         let before = self.reread_organization(operation.organization_id)?;
         let mut after = before.clone();
         (outcome.change)(&mut after);
-        if outcome.event.is_some() {
-            after.last_event += 1 + i64::from(after.is_usable() && !before.is_usable());
-        }
+        after.last_event += i64::from(outcome.event.is_some());
+        after.last_event += i64::from(after.is_usable() != before.is_usable());
         let after = self.raised(&before, after, now);
         self.check_organization(&after)?;
         self.put_operation(updated.clone());

@@ -54,5 +54,6 @@ pub fn all_capabilities() -> Capabilities {
         invite: true,
         admin_role: true,
         settle_window: Duration::from_secs(180),
+        customer_id_fixed_on: Some(25),
     }
 }

@@ -39,6 +39,8 @@ pub use patch::Editable;
 pub use providers::ProviderView;
 pub use write::Written;
 
+use chrono::{DateTime, Utc};
+
 use crate::{operations::Engine, routing::Router, store::Store};
 
 /// Everything a use case needs.
@@ -50,7 +52,11 @@ pub struct App {
     fingerprints: Fingerprints,
     poll_every: Duration,
     feed_news: FeedNews,
+    clock: Clock,
 }
+
+/// Tells the time by which requests are judged.
+pub type Clock = fn() -> DateTime<Utc>;
 
 impl App {
     /// The use cases over a database, the engine and the routing rules.
@@ -61,9 +67,10 @@ impl App {
         router: Router,
         fingerprints: Fingerprints,
         poll_every: Duration,
+        clock: Clock,
     ) -> Arc<Self> {
         let feed_news = FeedNews::default();
-        Arc::new(Self { store, engine, router, fingerprints, poll_every, feed_news })
+        Arc::new(Self { store, engine, router, fingerprints, poll_every, feed_news, clock })
     }
 
     /// The engine, for workers and for what shows the partner accounts.

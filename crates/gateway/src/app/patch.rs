@@ -17,7 +17,7 @@ use super::{
 use crate::{
     operations::{FieldProblem, LocalEdit, UpdateRequest},
     providers::Account,
-    store::{OperationKind, Organization, Plan},
+    store::{LateChange, OperationKind, Organization, Plan},
 };
 
 /// The fields of an organization that a caller may change, with their values.
@@ -87,20 +87,29 @@ impl App {
     {
         let org = self.organization(&context.scope, id).await?;
         let account = self.account(org.provider.as_str())?.clone();
-        let caller = context.clone();
+        let (app, caller) = (Arc::clone(self), context.clone());
         let plan = move |org: &mut Organization| {
             must_not_have_failed(org)?;
             let before = Editable::of(org);
             let after = edit(&before).map_err(AppError::Invalid)?;
             let request = split(&account, &before, &after)?;
-            Ok(plan_of(&caller, request, org))
+            let fixed_on = account.capabilities().customer_id_fixed_on;
+            let asked_at = (app.clock)();
+            let late = fixed_on.and_then(|day| LateChange::asked_at(asked_at, day));
+            Ok(plan_of(&caller, request, org, late))
         };
         self.write(context, id, None, plan).await
     }
 }
 
-/// What is to be done for an update: sent, or only made here.
-fn plan_of(context: &WriteContext, request: UpdateRequest, org: &mut Organization) -> Plan {
+/// What is to be done for an update: sent, or only made here. `late`: from when on a change of the customer id
+/// at this provider is late.
+fn plan_of(
+    context: &WriteContext,
+    request: UpdateRequest,
+    org: &mut Organization,
+    late: Option<LateChange>,
+) -> Plan {
     let new_customer_id =
         request.patch.customer_id.clone().or_else(|| request.local.customer_id.clone());
     if request.patch.is_empty() {
@@ -108,7 +117,11 @@ fn plan_of(context: &WriteContext, request: UpdateRequest, org: &mut Organizatio
         let local = Some(("organization.updated", context.event()));
         return Plan { operation: None, new_customer_id, must_send_now: false, local };
     }
-    let operation = context.operation(OperationKind::Update, json!(request));
+    let mut sent = json!(request);
+    if let Some(late) = late.filter(|_| request.patch.customer_id.is_some()) {
+        late.keep_in(&mut sent);
+    }
+    let operation = context.operation(OperationKind::Update, sent);
     Plan { new_customer_id, ..send(operation) }
 }
 

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
+
 /// Who is calling, taken from a token that was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -14,6 +16,8 @@ pub struct Caller {
     pub actor: String,
     /// What the caller may do.
     pub scopes: ScopeSet,
+    /// When the token is taken no more: its `exp`, and the leeway that clocks are given.
+    pub expires_at: DateTime<Utc>,
 }
 
 impl Caller {
@@ -202,6 +206,7 @@ mod tests {
             tenant: Tenant::new("crm").unwrap(),
             actor: "svc".to_owned(),
             scopes: ScopeSet::from_claim(scope),
+            expires_at: DateTime::UNIX_EPOCH,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a token says, judged against what it must say. The signature is somebody else's business.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::caller::{Caller, ScopeSet, Tenant};
@@ -23,7 +24,7 @@ impl Expected {
             return Err(AuthError::Issuer);
         }
         self.judge_audience(claims)?;
-        judge_times(claims, now)?;
+        let expires_at = judge_times(claims, now)?;
         let actor = needed_text(claims, "sub", Claim::Subject)?;
         if actor.chars().count() > MAX_SUBJECT_CHARS || actor.chars().any(char::is_control) {
             return Err(AuthError::InvalidClaim(Claim::Subject));
@@ -32,7 +33,8 @@ impl Expected {
         let tenant =
             Tenant::new(tenant).map_err(|_invalid| AuthError::InvalidClaim(Claim::Tenant))?;
         let scope = text(claims, "scope", Claim::Scope)?.unwrap_or_default();
-        Ok(Caller { tenant, actor: actor.to_owned(), scopes: ScopeSet::from_claim(scope) })
+        let scopes = ScopeSet::from_claim(scope);
+        Ok(Caller { tenant, actor: actor.to_owned(), scopes, expires_at })
     }
 
     fn judge_audience(&self, claims: &Map<String, Value>) -> Result<(), AuthError> {
@@ -46,18 +48,22 @@ impl Expected {
     }
 }
 
-fn judge_times(claims: &Map<String, Value>, now: u64) -> Result<(), AuthError> {
+/// Answers when the token is taken no more.
+fn judge_times(claims: &Map<String, Value>, now: u64) -> Result<DateTime<Utc>, AuthError> {
     let expiry = time(claims, "exp", Claim::Expiry)?;
     let expiry = expiry.ok_or(AuthError::MissingClaim(Claim::Expiry))?;
     time(claims, "iat", Claim::IssuedAt)?;
-    if expiry.saturating_add(LEEWAY_SECONDS) <= now {
+    let taken_until = expiry.saturating_add(LEEWAY_SECONDS);
+    if taken_until <= now {
         return Err(AuthError::Expired);
     }
     let not_before = time(claims, "nbf", Claim::NotBefore)?.unwrap_or(0);
     if not_before > now.saturating_add(LEEWAY_SECONDS) {
         return Err(AuthError::NotYetValid);
     }
-    Ok(())
+    let taken_until =
+        i64::try_from(taken_until).ok().and_then(|at| DateTime::from_timestamp(at, 0));
+    Ok(taken_until.unwrap_or(DateTime::<Utc>::MAX_UTC))
 }
 
 /// A time in seconds since 1970; fractions are cut off. Only a number will do.

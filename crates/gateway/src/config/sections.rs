@@ -27,6 +27,10 @@ pub struct LimitsConfig {
     pub requests_per_second: u32,
     /// Requests that may come at once, at least 1.
     pub burst: u32,
+    /// Event streams that a tenant may have open at one process, at least 1.
+    pub event_streams: u32,
+    /// Event streams that all tenants may have open at one process, at least 1.
+    pub event_streams_in_all: u32,
 }
 
 /// Lease and pace of the operations.
@@ -75,7 +79,14 @@ fn address(reader: &Reader, key: &str, text: &str) -> Option<SocketAddr> {
 pub(super) fn limits(reader: &mut Reader) -> Option<LimitsConfig> {
     let requests_per_second = reader.integer("requests_per_second", ANY_COUNT);
     let burst = reader.integer("burst", ANY_COUNT);
-    Some(LimitsConfig { requests_per_second: requests_per_second?, burst: burst? })
+    let event_streams = reader.integer("event_streams", ANY_COUNT);
+    let event_streams_in_all = reader.integer("event_streams_in_all", ANY_COUNT);
+    Some(LimitsConfig {
+        requests_per_second: requests_per_second?,
+        burst: burst?,
+        event_streams: event_streams?,
+        event_streams_in_all: event_streams_in_all?,
+    })
 }
 
 pub(super) fn operations(reader: &mut Reader) -> Option<OperationsConfig> {

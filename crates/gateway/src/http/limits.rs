@@ -171,7 +171,9 @@ mod tests {
     use super::*;
 
     fn limits(requests_per_second: u32, burst: u32) -> TenantLimits<FakeRelativeClock> {
-        let config = LimitsConfig { requests_per_second, burst };
+        let (event_streams, event_streams_in_all) = (1, 1);
+        let config =
+            LimitsConfig { requests_per_second, burst, event_streams, event_streams_in_all };
         TenantLimits::with_clock(&config, FakeRelativeClock::default())
     }
 

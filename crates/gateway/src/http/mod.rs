@@ -17,3 +17,4 @@ mod resources;
 pub mod router;
 pub mod server;
 pub mod state;
+pub mod streams;

@@ -141,6 +141,8 @@ problems! {
     headers_too_large = REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too large";
     /// The tenant asks too often.
     rate_limited = TOO_MANY_REQUESTS, "rate_limited", "Too many requests";
+    /// The tenant has too many streams open.
+    too_many_streams = TOO_MANY_REQUESTS, "too_many_streams", "Too many streams are open";
     /// The gateway failed.
     internal = INTERNAL_SERVER_ERROR, "internal", "The gateway failed";
     /// The provider does not accept our credentials.

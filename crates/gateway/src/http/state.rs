@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::request::Parts;
 use tokio_util::sync::CancellationToken;
 
-use super::{limits::TenantLimits, notes::RequestNotes, problem::Problem};
+use super::{limits::TenantLimits, notes::RequestNotes, problem::Problem, streams::EventStreams};
 use crate::{
     app::App,
     auth::{Caller, Verifier},
@@ -24,6 +24,8 @@ pub struct ApiState {
     pub metrics: MetricsHandle,
     /// How many requests each tenant may make.
     pub limits: Arc<TenantLimits>,
+    /// The streams of events that are open.
+    pub streams: Arc<EventStreams>,
     /// Whether the process is going down.
     pub draining: Draining,
 }
@@ -37,8 +39,9 @@ impl ApiState {
         metrics: MetricsHandle,
         limits: &LimitsConfig,
     ) -> Self {
+        let streams = EventStreams::new(limits);
         let limits = Arc::new(TenantLimits::new(limits));
-        Self { app, verifier, metrics, limits, draining: Draining::default() }
+        Self { app, verifier, metrics, limits, streams, draining: Draining::default() }
     }
 
     /// Lets an authenticated caller in, within its tenant's limit. The answer's headers say how the

@@ -18,7 +18,7 @@ use tokio_util::{
 use tracing::{info, warn};
 
 use crate::{
-    app::{App, Fingerprints},
+    app::{App, Clock, Fingerprints},
     config::Config,
     http::{server, state::ApiState},
     operations::{Engine, EngineSettings},
@@ -63,11 +63,23 @@ impl Gateway {
     /// # Errors
     /// One line: what is missing, or which setting cannot be used.
     pub async fn start(config: Config, metrics: MetricsHandle) -> Result<Self, StartError> {
+        Self::start_at(config, metrics, crate::operations::now).await
+    }
+
+    /// As [`Gateway::start`], by another clock: what depends on the day can be had on any.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_at(
+        config: Config,
+        metrics: MetricsHandle,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         for warning in &config.warnings {
             warn!("{warning}");
         }
         let database = Database::open(&config.database).await?;
-        match Self::start_on(&database, &config, metrics).await {
+        match Self::start_on(&database, &config, metrics, clock).await {
             Ok(parts) => Ok(parts.into_gateway(config, database)),
             Err(error) => {
                 database.close().await;
@@ -80,13 +92,14 @@ impl Gateway {
         database: &Database,
         config: &Config,
         metrics: MetricsHandle,
+        clock: Clock,
     ) -> Result<Parts, StartError> {
         let store = &database.store;
         prepare(store, config.database.migrate_on_start).await?;
         let registry = Registry::new(&config.providers)
             .map_err(|error| StartError::Configuration(with_causes(&error)))?;
         warn_of_strangers(store, &registry).await?;
-        let app = app(store, registry, config).await?;
+        let app = app(store, registry, config, clock).await?;
         let tasks = TaskTracker::new();
         let verifier = Arc::new(verifier(&config.auth, &tasks)?);
         let state =
@@ -232,7 +245,12 @@ async fn warn_of_strangers(store: &Store, registry: &Registry) -> Result<(), Sta
     Ok(())
 }
 
-async fn app(store: &Store, registry: Registry, config: &Config) -> Result<Arc<App>, StartError> {
+async fn app(
+    store: &Store,
+    registry: Registry,
+    config: &Config,
+    clock: Clock,
+) -> Result<Arc<App>, StartError> {
     let mut fresh = [0; 32];
     aws_lc_rs::rand::fill(&mut fresh).map_err(|error| StartError::failed(&error))?;
     let key = store.fingerprint_key(fresh).await.map_err(|error| StartError::failed(&error))?;
@@ -245,7 +263,8 @@ async fn app(store: &Store, registry: Registry, config: &Config) -> Result<Arc<A
     let engine = Engine::new(Arc::new(store.clone()), registry, settings);
     let router = Router::new(config.routes.clone());
     let poll_every = config.operations.poll_every;
-    Ok(App::new(store.clone(), engine, router, Fingerprints::new(&key), poll_every))
+    let fingerprints = Fingerprints::new(&key);
+    Ok(App::new(store.clone(), engine, router, fingerprints, poll_every, clock))
 }
 
 async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, StartError> {

@@ -25,7 +25,8 @@ pub struct EventContext {
     pub operation_id: Option<Uuid>,
 }
 
-/// Adds an event to an organization whose row is locked, and raises its number in `after`.
+/// Adds an event to an organization whose row is locked, and raises its number in `after`. Where the change
+/// makes the organization usable, or unusable, that is an event of its own, whoever made the change.
 pub(super) async fn append_event(
     connection: &mut PgConnection,
     event_type: &str,
@@ -33,8 +34,42 @@ pub(super) async fn append_event(
     before: Option<&Organization>,
     after: &mut Organization,
 ) -> StoreResult<()> {
+    append_events(connection, Some(event_type), context, before, after, Vec::new()).await
+}
+
+/// As [`append_event`], where the change itself may be none, and may come with warnings.
+pub(super) async fn append_events(
+    connection: &mut PgConnection,
+    event_type: Option<&str>,
+    context: &EventContext,
+    before: Option<&Organization>,
+    after: &mut Organization,
+    warnings: Vec<Value>,
+) -> StoreResult<()> {
+    if let Some(event_type) = event_type {
+        let (old, mut new) = changes(before, after);
+        if !warnings.is_empty() {
+            new["warnings"] = Value::Array(warnings);
+        }
+        insert(connection, event_type, context, after, (old, new)).await?;
+    }
+    let is_usable = after.is_usable();
+    if is_usable != before.is_some_and(Organization::is_usable) {
+        let edge = if is_usable { "organization.usable" } else { "organization.unusable" };
+        let changed = (Some(json!({ "usable": !is_usable })), json!({ "usable": is_usable }));
+        insert(connection, edge, context, after, changed).await?;
+    }
+    Ok(())
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    event_type: &str,
+    context: &EventContext,
+    after: &mut Organization,
+    (old, new): (Option<Value>, Value),
+) -> StoreResult<()> {
     after.last_event += 1;
-    let (old, new) = changes(before, after);
     sqlx::query!(
         "insert into events (type, tenant, organization_id, organization_sequence, operation_id, actor,
                              request_id, provider_request_id, before, after)

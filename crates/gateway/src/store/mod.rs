@@ -19,6 +19,7 @@ mod idempotency;
 mod intents;
 mod known;
 mod lane;
+mod late_change;
 mod members;
 mod model;
 mod operations;
@@ -42,6 +43,7 @@ pub use gates::CreateBudget;
 pub use history::{Attempt, PastEvent, Seen};
 pub use idempotency::{IdempotencyRecord, KeyClaim};
 pub use known::{KnownCustomer, KnownMapping, OpenCreate};
+pub use late_change::{INVOICE_NOT_GUARANTEED, LateChange};
 pub use model::{
     Candidate, CandidateStrength, Certainty, Evidence, EvidenceKind, InvitedMember, Operation,
     OperationKind, OperationState, OrgStatus, Organization, SendPhase, TenantScope,

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use partner_core::Member;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use super::{
     connect::Store,
     error::{StoreError, StoreResult, store_error},
-    events::{EventContext, append_event},
+    events::{EventContext, append_events},
     gates::{note_create_success, note_read, note_unknown_create},
     lane::{Tx, bounded},
+    late_change::INVOICE_NOT_GUARANTEED,
     members::add_members,
     model::{
         Evidence, EvidenceKind, Operation, OperationKind, OperationState, OrgStatus, Organization,
@@ -144,19 +145,14 @@ async fn record_in(
     let before = lock_organization(tx.get()?, operation.organization_id).await?;
     let mut after = before.clone();
     (outcome.change)(&mut after);
-    if let Some(event) = outcome.event {
-        let context = EventContext {
-            actor: outcome.actor.as_ref().map_or(&operation.actor, |a| &a.0).clone(),
-            request_id: outcome.actor.as_ref().map_or(&operation.request_id, |a| &a.1).clone(),
-            provider_request_id: outcome.provider_request_id.clone(),
-            operation_id: Some(operation.id),
-        };
-        append_event(tx.get()?, event, &context, Some(&before), &mut after).await?;
-        if after.is_usable() && !before.is_usable() {
-            append_event(tx.get()?, "organization.usable", &context, Some(&before), &mut after)
-                .await?;
-        }
-    }
+    let context = EventContext {
+        actor: outcome.actor.as_ref().map_or(&operation.actor, |a| &a.0).clone(),
+        request_id: outcome.actor.as_ref().map_or(&operation.request_id, |a| &a.1).clone(),
+        provider_request_id: outcome.provider_request_id.clone(),
+        operation_id: Some(operation.id),
+    };
+    let warnings = warnings_of(&updated);
+    append_events(tx.get()?, outcome.event, &context, Some(&before), &mut after, warnings).await?;
     save_organization(tx.get()?, &before, &mut after).await?;
     add_members(tx.get()?, after.id, outcome.members).await?;
     release_claims(tx.get()?, &after).await?;
@@ -168,6 +164,17 @@ async fn record_in(
     tx.commit().await.map_err(store_error)?;
     crash_point!("record.committed");
     Ok(Recorded::Applied(Box::new(updated)))
+}
+
+/// What the event of an operation that succeeded warns of.
+fn warnings_of(operation: &Operation) -> Vec<Value> {
+    let done_late = operation.finished_at.filter(|at| operation.is_late(*at));
+    match done_late {
+        Some(_) if operation.state == OperationState::Succeeded => {
+            vec![json!({ "code": INVOICE_NOT_GUARANTEED, "pointer": "/customer_id" })]
+        }
+        Some(_) | None => Vec::new(),
+    }
 }
 
 async fn note_create(

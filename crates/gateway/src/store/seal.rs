@@ -26,6 +26,25 @@ pub struct FeedHead {
     pub hash: ChainHash,
 }
 
+/// As operators note it: `SEQUENCE:HASH`.
+impl std::fmt::Display for FeedHead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.sequence, self.hash)
+    }
+}
+
+impl std::str::FromStr for FeedHead {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (sequence, hash) = text.split_once(':').ok_or("a head is SEQUENCE:HASH")?;
+        match sequence.parse::<i64>() {
+            Ok(sequence @ 0..) => Ok(Self { sequence, hash: hash.parse()? }),
+            Ok(_) | Err(_) => Err("a head begins with the number of an event"),
+        }
+    }
+}
+
 /// What came of a turn at sealing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sealed {

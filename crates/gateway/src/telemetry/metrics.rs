@@ -44,6 +44,8 @@ pub const READBACKS: &str = "gateway_readbacks_total";
 pub const EVENTS_SEALED: &str = "gateway_events_sealed_total";
 /// Gauge: events that were committed and have no number in the feed yet. Falls to 0 within a second.
 pub const EVENTS_UNSEALED: &str = "gateway_events_unsealed";
+/// Gauge: streams of events that are open.
+pub const EVENT_STREAMS: &str = "gateway_event_streams";
 /// Gauge `{pool, state}`: connections of a pool, `idle` or `used`.
 pub const DB_CONNECTIONS: &str = "gateway_db_pool_connections";
 /// Gauge `{pool}`: the most connections that a pool may have.
@@ -120,6 +122,7 @@ fn describe_all() {
     describe_counter!(READBACKS, "Read-backs after an unknown outcome, by result.");
     describe_counter!(EVENTS_SEALED, "Events given their number in the feed.");
     describe_gauge!(EVENTS_UNSEALED, "Events without a number in the feed.");
+    describe_gauge!(EVENT_STREAMS, "Streams of events that are open.");
     describe_gauge!(DB_CONNECTIONS, "Connections of a pool, by state.");
     describe_gauge!(DB_MAX_CONNECTIONS, "The most connections that a pool may have.");
     describe_gauge!(BUILD_INFO, "The running version.");

@@ -66,6 +66,8 @@ provider = "scaleway"
 [limits]
 requests_per_second = 201
 burst = 401
+event_streams = 17
+event_streams_in_all = 257
 
 [operations]
 lease = "91s"

@@ -15,7 +15,13 @@ fn every_key_of_the_manual_is_read() {
     assert_eq!(config.database.state_dir, PathBuf::from("/tmp/gateway-state"));
     assert_eq!(config.auth.audience, "gateway");
     assert_eq!(config.auth.tenant_claim, "platform");
-    assert_eq!(config.limits, LimitsConfig { requests_per_second: 201, burst: 401 });
+    let limits = LimitsConfig {
+        requests_per_second: 201,
+        burst: 401,
+        event_streams: 17,
+        event_streams_in_all: 257,
+    };
+    assert_eq!(config.limits, limits);
     assert_eq!(config.operations.lease, Duration::from_secs(91));
     assert_eq!(config.operations.poll_every, Duration::from_secs(2));
     assert_eq!(config.telemetry.log_filter, "debug");
@@ -70,7 +76,13 @@ fn the_defaults_are_those_of_the_contract() {
     assert!(!config.database.migrate_on_start);
     assert_eq!(config.auth.audience, "partner-gateway");
     assert_eq!(config.auth.tenant_claim, "tenant");
-    assert_eq!(config.limits, LimitsConfig { requests_per_second: 200, burst: 400 });
+    let limits = LimitsConfig {
+        requests_per_second: 200,
+        burst: 400,
+        event_streams: 16,
+        event_streams_in_all: 256,
+    };
+    assert_eq!(config.limits, limits);
     assert_eq!(config.operations.lease, Duration::from_secs(90));
     assert_eq!(config.operations.poll_every, Duration::from_secs(1));
     assert_eq!(config.telemetry.log_filter, "info");

@@ -260,7 +260,12 @@ async fn what_is_above_max_in_flight_is_shed_at_once_and_probes_are_not() {
 
 #[tokio::test]
 async fn the_answer_says_how_the_tenant_stands_with_its_limit() {
-    let limits = TenantLimits::new(&LimitsConfig { requests_per_second: 1, burst: 2 });
+    let limits = TenantLimits::new(&LimitsConfig {
+        requests_per_second: 1,
+        burst: 2,
+        event_streams: 1,
+        event_streams_in_all: 1,
+    });
     let limits = Arc::new(limits);
     let limited = async move |request: Request| {
         let verdict = limits.check(&Tenant::new("crm").unwrap());

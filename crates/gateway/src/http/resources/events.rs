@@ -1,11 +1,20 @@
 //! `/v1/events`.
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::{ListOut, event_out::EventOut};
+use super::{
+    ListOut,
+    event_out::EventOut,
+    event_stream::{self, Reader, last_event_id, wants_stream},
+};
 use crate::{
     app::FeedRequest,
     http::{
@@ -44,32 +53,59 @@ pub(crate) struct EventListParams {
 /// the `sequence` of the last event it was given misses none and sees none twice: an event is shown once its
 /// number is fixed, and none appears below a number that was shown. Numbers rise; between two of one tenant's
 /// there may be others' events.
+///
+/// With `Accept: text/event-stream` they are streamed as they come: `id` is the `sequence`, `event` the `type`,
+/// `data` the same JSON. A stream begins after `Last-Event-ID`, else after `after`, else with what comes from now
+/// on, and takes no `limit`, `cursor` and `include_total`. It ends with its token and whenever the gateway must;
+/// go on with `Last-Event-ID`.
 #[utoipa::path(
     get, path = "/v1/events", tag = "Events",
     operation_id = "list_events",
-    params(EventListParams),
-    responses((status = 200, description = "One page", body = ListOut<EventOut>)),
+    params(
+        EventListParams,
+        ("Last-Event-ID" = Option<i64>, Header, description = "Of a stream: go on after this event", minimum = 0),
+    ),
+    responses(
+        (status = 200, description = "One page, or the stream", content(
+            (ListOut<EventOut> = "application/json"),
+            (String = "text/event-stream"),
+        )),
+    ),
     security(("bearer" = ["events:read"]))
 )]
 pub(crate) async fn list(
     State(state): State<ApiState>,
     auth: Authorized<scope::Events>,
     mut query: QueryFields,
-) -> Result<Json<ListOut<EventOut>>, Problem> {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let filter = read_filter(&mut query);
+    let after = read_after(&mut query);
+    if wants_stream(&headers) {
+        query.finish()?;
+        let reader = Reader {
+            scope: auth.tenant_scope(),
+            filter,
+            after: last_event_id(&headers)?.or(after),
+            expires_at: auth.caller.expires_at,
+        };
+        let place = state.streams.enter(auth.caller.tenant.as_str())?;
+        return event_stream::answer(&state, reader, place).await;
+    }
     let request = FeedRequest {
-        after: read_after(&mut query).unwrap_or(0),
+        after: after.unwrap_or(0),
         page_after: query.number_cursor(ListKind::Events),
         limit: query.limit(),
         include_total: query.boolean("include_total").unwrap_or(false),
     };
     query.finish()?;
     let page = state.app.events(&auth.tenant_scope(), &filter, &request).await?;
-    Ok(Json(ListOut {
+    let page = ListOut {
         items: page.items.into_iter().map(EventOut::new).collect(),
         next_cursor: page.next.map(|number| Cursor::encode_number(ListKind::Events, number)),
         total_count: page.total_count,
-    }))
+    };
+    Ok(Json(page).into_response())
 }
 
 fn read_filter(query: &mut QueryFields) -> FeedFilter {

@@ -2,6 +2,7 @@
 
 pub(crate) mod customers;
 mod event_out;
+mod event_stream;
 #[expect(unused_qualifications, reason = "utoipa's `params(..)` expands to a qualified path")]
 pub(crate) mod events;
 mod list;
@@ -20,4 +21,4 @@ mod written;
 
 pub(crate) use list::ListOut;
 pub(crate) use operation_out::{EvidenceOut, OperationOut};
-pub(crate) use organization_out::OrganizationOut;
+pub(crate) use organization_out::{OrganizationOut, WarningOut};

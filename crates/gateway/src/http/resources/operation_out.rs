@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::WarningOut;
 use crate::{
     app::OperationView,
     http::problem::Problem,
@@ -38,6 +39,10 @@ pub(crate) struct OperationOut {
     /// What was seen of it; null before it was taken up.
     #[schema(required)]
     pub evidence: Option<EvidenceOut>,
+    /// What the caller should know of it; absent where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub warnings: Vec<WarningOut>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     /// When it succeeded or was rejected; null while it is open.
@@ -65,6 +70,7 @@ impl OperationOut {
     /// An operation as callers see it.
     pub(crate) fn new(view: OperationView) -> Self {
         let operation = view.operation;
+        let warnings = WarningOut::of(&operation, crate::operations::now());
         let settle_until = operation.settle_until;
         let is_open = !operation.state.is_final() && operation.state != OperationState::Quarantined;
         Self {
@@ -87,6 +93,7 @@ impl OperationOut {
                 settle_until,
                 candidates: view.candidates,
             }),
+            warnings,
             created_at: operation.created_at,
             updated_at: operation.updated_at,
             finished_at: operation.finished_at,

@@ -12,7 +12,9 @@ use uuid::Uuid;
 use crate::{
     app::{App, held_locally},
     operations::next_action,
-    store::{Certainty, OrgStatus, Organization},
+    store::{
+        Certainty, INVOICE_NOT_GUARANTEED, Operation, OperationState, OrgStatus, Organization,
+    },
 };
 
 /// A customer's child organization at a provider.
@@ -67,9 +69,41 @@ pub(crate) struct OrganizationOut {
     pub updated_at: DateTime<Utc>,
     /// Rises with every change but `observed_at`; the `ETag`.
     pub version: i64,
+    /// What the caller should know of what it just did; absent where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub warnings: Vec<WarningOut>,
     /// The provider's own document, with `include=provider_data`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_data: Option<Value>,
+}
+
+/// Something that a caller should know, though what it asked for is done.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Warning)]
+pub(crate) struct WarningOut {
+    /// What it is: stable, in snake case.
+    #[schema(example = "invoice_not_guaranteed")]
+    pub code: &'static str,
+    /// The field that it is about.
+    pub pointer: &'static str,
+    /// It in words.
+    pub message: &'static str,
+}
+
+impl WarningOut {
+    /// What the caller of an operation should know of it, as of `now`. It is the same each time once the
+    /// operation has ended.
+    pub(crate) fn of(operation: &Operation, now: DateTime<Utc>) -> Vec<Self> {
+        if !operation.is_late(now) || operation.state == OperationState::Rejected {
+            return Vec::new();
+        }
+        vec![Self {
+            code: INVOICE_NOT_GUARANTEED,
+            pointer: "/customer_id",
+            message: "it changes on the provider's invoices from next month on; this month's is not guaranteed",
+        }]
+    }
 }
 
 /// A lock on an organization.
@@ -194,6 +228,7 @@ impl OrganizationOut {
             created_at: org.created_at,
             updated_at: org.updated_at,
             version: org.version,
+            warnings: Vec::new(),
             provider_data: None,
         }
     }

@@ -221,6 +221,9 @@ pub(crate) async fn get(
 ///
 /// A merge patch (RFC 7396). What the provider holds and can change is changed there first; what it
 /// holds and cannot change is 422 `unsupported_by_provider`; what only the gateway holds changes here.
+///
+/// A `customer_id` that changes too late for this month's invoice (at Scaleway from the 25th on, UTC) is answered
+/// with the warning `invoice_not_guaranteed`, in the organization or in the operation, and by every replay.
 #[utoipa::path(
     patch, path = "/v1/organizations/{id}", tag = "Organizations",
     operation_id = "update_organization",

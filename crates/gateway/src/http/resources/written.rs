@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{operation_out::OperationOut, organization_out::OrganizationOut};
+use super::{OrganizationOut, WarningOut, operation_out::OperationOut};
 use crate::{
     app::{App, Written},
     http::{
@@ -26,7 +26,10 @@ pub(crate) async fn answer(app: &App, written: Written) -> Result<Response, Prob
         None => {
             let status = if written.created { StatusCode::CREATED } else { StatusCode::OK };
             let location = format!("/v1/organizations/{}", written.organization.id);
-            let mut response = organization(app, written.organization, status);
+            let now = crate::operations::now();
+            let done = written.operation.as_ref();
+            let warnings = done.map_or_else(Vec::new, |done| WarningOut::of(done, now));
+            let mut response = with_warnings(app, written.organization, status, warnings);
             if status == StatusCode::CREATED {
                 put(&mut response, header::LOCATION, &location);
             }
@@ -55,8 +58,18 @@ pub(crate) fn organization(
     org: crate::store::Organization,
     status: StatusCode,
 ) -> Response {
+    with_warnings(app, org, status, Vec::new())
+}
+
+fn with_warnings(
+    app: &App,
+    org: crate::store::Organization,
+    status: StatusCode,
+    warnings: Vec<WarningOut>,
+) -> Response {
     let tag = etag(org.version);
-    let mut response = (status, Json(OrganizationOut::new(app, org))).into_response();
+    let out = OrganizationOut { warnings, ..OrganizationOut::new(app, org) };
+    let mut response = (status, Json(out)).into_response();
     put(&mut response, header::ETAG, &tag);
     response
 }

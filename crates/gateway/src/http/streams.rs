@@ -1,0 +1,116 @@
+//! How many event streams may be open: for each tenant, and in all. A stream holds its connection for as long
+//! as its token is good, so it is not counted among the requests in flight.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use metrics::gauge;
+
+use super::problem::Problem;
+use crate::{config::LimitsConfig, telemetry::metrics::EVENT_STREAMS};
+
+/// After how many seconds to try again: a stream that ends does so without notice.
+const TRY_AGAIN: u64 = 5;
+
+/// The streams that are open at this process.
+#[derive(Debug)]
+pub struct EventStreams {
+    each: u32,
+    in_all: u32,
+    open: Mutex<HashMap<String, u32>>,
+}
+
+/// The place of one open stream; given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    streams: Arc<EventStreams>,
+    tenant: String,
+}
+
+impl EventStreams {
+    /// None is open.
+    #[must_use]
+    pub fn new(config: &LimitsConfig) -> Arc<Self> {
+        let open = Mutex::new(HashMap::new());
+        Arc::new(Self { each: config.event_streams, in_all: config.event_streams_in_all, open })
+    }
+
+    /// Takes a place for one more stream of a tenant's.
+    ///
+    /// # Errors
+    /// 429 `too_many_streams` where the tenant has as many as it may, 503 `overloaded` where all have.
+    pub(crate) fn enter(self: &Arc<Self>, tenant: &str) -> Result<Place, Problem> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = open.get(tenant).copied().unwrap_or(0);
+        let refused = if own >= self.each {
+            let most = self.each;
+            Some(Problem::too_many_streams(format!("the tenant may have {most} streams open here")))
+        } else if open.values().sum::<u32>() >= self.in_all {
+            Some(Problem::overloaded("the gateway has as many streams open as it can"))
+        } else {
+            None
+        };
+        if let Some(problem) = refused {
+            return Err(Problem { retry_after: Some(TRY_AGAIN), ..problem });
+        }
+        open.insert(tenant.to_owned(), own + 1);
+        gauge!(EVENT_STREAMS).increment(1.0);
+        Ok(Place { streams: Arc::clone(self), tenant: tenant.to_owned() })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.streams.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = open.get_mut(&self.tenant) {
+            *own -= 1;
+            if *own == 0 {
+                open.remove(&self.tenant);
+            }
+        }
+        gauge!(EVENT_STREAMS).decrement(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_has_so_many_and_all_have_so_many_and_places_come_back() {
+        let streams = EventStreams::new(&LimitsConfig {
+            requests_per_second: 1,
+            burst: 1,
+            event_streams: 2,
+            event_streams_in_all: 3,
+        });
+        let refusal = |tenant: &str| streams.enter(tenant).unwrap_err();
+        let (first, _second) = (streams.enter("crm").unwrap(), streams.enter("crm").unwrap());
+        assert_eq!(
+            (refusal("crm").code.as_str(), refusal("crm").status),
+            ("too_many_streams", 429)
+        );
+        let _theirs = streams.enter("shop").unwrap();
+        assert_eq!((refusal("shop").code.as_str(), refusal("shop").status), ("overloaded", 503));
+        assert_eq!(refusal("crm").retry_after, Some(TRY_AGAIN));
+        drop(first);
+        let _again = streams.enter("crm").unwrap();
+        assert_eq!(streams.open.lock().unwrap().values().sum::<u32>(), 3);
+    }
+
+    #[test]
+    fn a_tenant_without_streams_takes_no_room() {
+        let streams = EventStreams::new(&LimitsConfig {
+            requests_per_second: 1,
+            burst: 1,
+            event_streams: 2,
+            event_streams_in_all: 3,
+        });
+        for n in 0..100 {
+            drop(streams.enter(&format!("tenant-{n}")).unwrap());
+        }
+        assert!(streams.open.lock().unwrap().is_empty());
+    }
+}
