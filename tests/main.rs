@@ -6,6 +6,7 @@
 mod harness;
 
 mod adopt;
+mod audit;
 mod bad_input;
 mod commands;
 mod console;

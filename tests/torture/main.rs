@@ -3,6 +3,7 @@
 //! A layer is a file here and a line in `LAYERS`. The program ends with 1 if any promise was broken, any
 //! fault never happened, or any number was not reached.
 
+mod audit;
 mod authorization;
 mod contract;
 mod database;
@@ -46,6 +47,7 @@ const LAYERS: &[Layer] = &[
     database::LAYER,
     races::LAYER,
     import::LAYER,
+    audit::LAYER,
     contract::LAYER,
     authorization::LAYER,
     tokens::LAYER,

@@ -1,5 +1,6 @@
 //! What the gateway does for a caller: one use case a file. No HTTP and no SQL here.
 
+mod audit;
 mod context;
 mod create;
 mod customers;
@@ -20,6 +21,7 @@ mod write;
 
 use std::{sync::Arc, time::Duration};
 
+pub use audit::{Audit, AuditFault, Tampering, audit};
 pub use context::{IdempotencyKey, WriteContext};
 pub use create::CreateInput;
 pub use customers::{CustomerResult, CustomerView, LockOutcome};

@@ -4,6 +4,7 @@
 //! One file a command, each with its arguments and a `run`. A command puts rooms together; what the
 //! service does is not decided here.
 
+mod audit;
 mod check;
 mod dev;
 mod error;
@@ -69,6 +70,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Adopt what a partner account has already; a dry run unless --apply is given
     Import(import::ImportArgs),
+    /// Look whether the events are what was sealed
+    Audit(audit::AuditArgs),
     /// Print the OpenAPI document
     Openapi,
     /// Make a token with the configured shared secret, for development and scripts
@@ -107,6 +110,7 @@ async fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Migrate(args) => migrate::run(&args).await,
         Command::Check(args) => check::run(&args).await,
         Command::Import(args) => import::run(&args).await,
+        Command::Audit(args) => audit::run(&args).await,
         Command::Openapi => openapi::run(),
         Command::Token(args) => token::run(&args),
     }
@@ -139,6 +143,9 @@ mod tests {
         assert_eq!(code("partner-gateway --config a.toml token"), 2);
         assert_eq!(code("partner-gateway token --sub s"), 2);
         assert_eq!(code("partner-gateway token --sub s --tenant t --scope root"), 2);
+        assert_eq!(code("partner-gateway audit"), 2);
+        assert_eq!(code("partner-gateway audit verify --head 7"), 2);
+        assert_eq!(code("partner-gateway audit verify --head 7:beef"), 2);
         assert_eq!(code("partner-gateway --help"), 0);
         assert_eq!(code("partner-gateway --version"), 0);
     }

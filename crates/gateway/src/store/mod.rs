@@ -5,6 +5,7 @@
 //! provider.
 
 mod adoption;
+mod audit;
 mod begin;
 mod chain;
 mod claims;
@@ -29,6 +30,7 @@ mod page;
 mod rows;
 mod seal;
 
+pub use audit::{EventCount, EventPlace, FeedRow};
 pub use begin::{
     BeginCreate, BeginOptions, BeginUpdate, NewOperation, NewOrganization, Plan, Refused,
 };
