@@ -173,6 +173,7 @@ fn plan_of(world: &World, action: &Action, org: &mut Organization) -> Plan {
         new_customer_id: None,
         must_send_now: false,
         local: None,
+        settles: None,
     };
     let no_reason = json!(LockRequest { reason: None });
     match action {
@@ -198,7 +199,7 @@ fn plan_of(world: &World, action: &Action, org: &mut Organization) -> Plan {
             };
             let local = Some(("organization.updated", context));
             let new_customer_id = customer_id.clone();
-            Plan { operation: None, new_customer_id, must_send_now: false, local }
+            Plan { operation: None, new_customer_id, must_send_now: false, local, settles: None }
         }
         Action::Invite(email) => {
             let members = vec![NewMember { email: email.clone(), role: None }];

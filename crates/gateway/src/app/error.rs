@@ -63,6 +63,17 @@ pub enum AppError {
     /// The operation cannot be settled that way.
     #[error(transparent)]
     CannotResolve(#[from] CannotResolve),
+    /// The discrepancy is settled already.
+    #[error("the discrepancy is settled already")]
+    DiscrepancyNotOpen,
+    /// The organization has changed since the discrepancy was seen.
+    #[error(
+        "the organization has changed since this was seen; the next sweep sees it as it now is"
+    )]
+    DiscrepancyStale,
+    /// A discrepancy of this kind cannot be settled so.
+    #[error("{0}")]
+    WrongAction(&'static str),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

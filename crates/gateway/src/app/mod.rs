@@ -4,6 +4,7 @@ mod audit;
 mod context;
 mod create;
 mod customers;
+mod discrepancies;
 mod dry_run;
 mod error;
 mod feed;
@@ -17,6 +18,7 @@ mod organizations;
 mod overview;
 mod patch;
 mod providers;
+mod sweeps;
 mod write;
 
 use std::{sync::Arc, time::Duration};
@@ -25,6 +27,7 @@ pub use audit::{Audit, AuditFault, Tampering, audit};
 pub use context::{IdempotencyKey, WriteContext};
 pub use create::CreateInput;
 pub use customers::{CustomerResult, CustomerView, LockOutcome};
+pub use discrepancies::{Action, Adoption, Resolved};
 pub use dry_run::{Collision, CreatePlan, held_locally};
 pub use error::{AppError, AppResult};
 pub use feed::{FeedNews, FeedPage, FeedRequest};
@@ -38,10 +41,12 @@ pub use operations::OperationView;
 pub use organizations::AdoptInput;
 pub use overview::{Overview, QueuedOperation};
 pub use patch::Editable;
-pub use providers::ProviderView;
+pub use providers::{ProviderView, SweepView};
+pub use sweeps::SweepStep;
 pub use write::Written;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
 
 use crate::{operations::Engine, routing::Router, store::Store};
 
@@ -55,6 +60,8 @@ pub struct App {
     poll_every: Duration,
     feed_news: FeedNews,
     clock: Clock,
+    /// A pass was asked for.
+    sweep_wanted: Notify,
 }
 
 /// Tells the time by which requests are judged.
@@ -71,8 +78,16 @@ impl App {
         poll_every: Duration,
         clock: Clock,
     ) -> Arc<Self> {
-        let feed_news = FeedNews::default();
-        Arc::new(Self { store, engine, router, fingerprints, poll_every, feed_news, clock })
+        Arc::new(Self {
+            store,
+            engine,
+            router,
+            fingerprints,
+            poll_every,
+            feed_news: FeedNews::default(),
+            clock,
+            sweep_wanted: Notify::new(),
+        })
     }
 
     /// The engine, for workers and for what shows the partner accounts.

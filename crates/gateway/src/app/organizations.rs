@@ -10,14 +10,14 @@ use super::{
     App,
     context::WriteContext,
     error::{AppError, AppResult},
-    write::{Written, must_not_have_failed, send},
+    write::{Written, keep, must_not_have_failed, send},
 };
 use crate::{
     operations::{Failure, FieldProblem, LocalEdit, LockRequest, Personal, observe},
     providers::Account,
     store::{
         BeginCreate, Certainty, OperationKind, OrgStatus, Organization, OrganizationFilter, PageOf,
-        PageRequest, Plan, TenantScope,
+        PageRequest, TenantScope,
     },
 };
 
@@ -85,7 +85,7 @@ impl App {
                 }
             }
             let local = Some(("organization.observed", event));
-            Ok(Plan { operation: None, new_customer_id: None, must_send_now: false, local })
+            Ok(keep(local))
         };
         let context = WriteContext { key: None, if_match: None, ..context };
         Ok(self.write(context, id, None, plan).await?.organization)

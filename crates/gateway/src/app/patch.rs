@@ -12,7 +12,7 @@ use super::{
     App,
     context::WriteContext,
     error::{AppError, AppResult},
-    write::{Written, must_not_have_failed, send},
+    write::{Written, keep, must_not_have_failed, send},
 };
 use crate::{
     operations::{FieldProblem, LocalEdit, UpdateRequest},
@@ -115,7 +115,7 @@ fn plan_of(
     if request.patch.is_empty() {
         request.local.apply_to(org);
         let local = Some(("organization.updated", context.event()));
-        return Plan { operation: None, new_customer_id, must_send_now: false, local };
+        return Plan { new_customer_id, ..keep(local) };
     }
     let mut sent = json!(request);
     if let Some(late) = late.filter(|_| request.patch.customer_id.is_some()) {
@@ -126,7 +126,11 @@ fn plan_of(
 }
 
 /// Parts what changed into what the provider is sent and what is only kept here.
-fn split(account: &Account, before: &Editable, after: &Editable) -> AppResult<UpdateRequest> {
+pub(super) fn split(
+    account: &Account,
+    before: &Editable,
+    after: &Editable,
+) -> AppResult<UpdateRequest> {
     let capabilities = account.capabilities();
     let mut split = Split { capabilities, faults: Vec::new() };
     let mut request =

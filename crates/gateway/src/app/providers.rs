@@ -9,6 +9,7 @@ use super::{
 use crate::{
     providers::{Account, Health},
     routing::{Route, RouteRequest},
+    store::Sweeps,
 };
 
 /// A partner account, how well it is, and whether its gate is shut.
@@ -20,6 +21,17 @@ pub struct ProviderView {
     pub health: Health,
     /// Until when nothing is sent, and why.
     pub gate: Option<(DateTime<Utc>, String)>,
+    /// The passes over its list.
+    pub sweep: SweepView,
+}
+
+/// The passes over an account's list.
+#[derive(Debug, Clone)]
+pub enum SweepView {
+    /// It has no list to walk.
+    CannotBeDiscovered,
+    /// It has.
+    Passes(Box<Sweeps>),
 }
 
 impl App {
@@ -45,10 +57,17 @@ impl App {
     }
 
     async fn view_provider(&self, account: &Account) -> AppResult<ProviderView> {
+        let name = account.name().as_str();
+        let sweep = if account.capabilities().list {
+            SweepView::Passes(Box::new(self.store.sweeps_of(name).await?))
+        } else {
+            SweepView::CannotBeDiscovered
+        };
         Ok(ProviderView {
             account: account.clone(),
             health: account.health(),
-            gate: self.store.gate(account.name().as_str()).await?,
+            gate: self.store.gate(name).await?,
+            sweep,
         })
     }
 

@@ -15,8 +15,9 @@ use crate::{
     operations::{Failure, FailureCode},
     providers::Account,
     store::{
-        BeginOptions, BeginUpdate, IdempotencyRecord, KeyClaim, NewOperation, Operation,
-        OperationKind, OperationState, OrgStatus, Organization, Plan, Refused, TenantScope,
+        BeginOptions, BeginUpdate, EventContext, IdempotencyRecord, KeyClaim, NewOperation,
+        Operation, OperationKind, OperationState, OrgStatus, Organization, Plan, Refused,
+        TenantScope,
     },
 };
 
@@ -186,6 +187,7 @@ impl App {
                 Err(AppError::CustomerAlreadyMapped(by))
             }
             BeginUpdate::Refused(Refused::Busy) => Err(AppError::Busy),
+            BeginUpdate::Refused(Refused::SettledBefore) => Err(AppError::DiscrepancyNotOpen),
             BeginUpdate::Replay(record) => match &claim {
                 Some(claim) => {
                     self.replay_raced(claim, &record).await.map(|w| Begun::Written(Box::new(w)))
@@ -244,7 +246,12 @@ enum Begun {
 
 /// The plan that sends one operation.
 pub(super) fn send(operation: NewOperation) -> Plan {
-    Plan { operation: Some(operation), new_customer_id: None, must_send_now: false, local: None }
+    Plan { operation: Some(operation), ..keep(None) }
+}
+
+/// The plan that sends nothing.
+pub(super) fn keep(local: Option<(&'static str, EventContext)>) -> Plan {
+    Plan { operation: None, new_customer_id: None, must_send_now: false, local, settles: None }
 }
 
 /// An organization whose create was refused is not there to be worked on.

@@ -13,6 +13,7 @@ mod migrate;
 mod openapi;
 mod serve;
 mod signals;
+mod sweep;
 mod token;
 
 use std::ffi::OsString;
@@ -72,6 +73,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Look whether the events are what was sealed
     Audit(audit::AuditArgs),
+    /// Compare the mapping with what a provider lists, once and now
+    Sweep(sweep::SweepArgs),
     /// Print the OpenAPI document
     Openapi,
     /// Make a token with the configured shared secret, for development and scripts
@@ -111,6 +114,7 @@ async fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Check(args) => check::run(&args).await,
         Command::Import(args) => import::run(&args).await,
         Command::Audit(args) => audit::run(&args).await,
+        Command::Sweep(args) => sweep::run(&args).await,
         Command::Openapi => openapi::run(),
         Command::Token(args) => token::run(&args),
     }

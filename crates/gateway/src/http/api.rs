@@ -5,7 +5,9 @@
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    resources::{customers, events, members, operations, organizations, providers},
+    resources::{
+        customers, discrepancies, events, members, operations, organizations, providers, sweeps,
+    },
     state::ApiState,
 };
 
@@ -26,7 +28,11 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(operations::get))
         .routes(routes!(operations::resolve))
         .routes(routes!(events::list))
+        .routes(routes!(discrepancies::list))
+        .routes(routes!(discrepancies::get))
+        .routes(routes!(discrepancies::resolve))
         .routes(routes!(providers::list))
         .routes(routes!(providers::get))
+        .routes(routes!(sweeps::sweep))
         .routes(routes!(providers::resolve_route))
 }

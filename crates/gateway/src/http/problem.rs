@@ -105,6 +105,10 @@ problems! {
     idempotency_in_progress = CONFLICT, "idempotency_in_progress", "The first request with this key is still running";
     /// The operation is not open.
     operation_not_open = CONFLICT, "operation_not_open", "The operation is not open";
+    /// The discrepancy is settled.
+    discrepancy_not_open = CONFLICT, "discrepancy_not_open", "The discrepancy is settled already";
+    /// The organization has changed since the discrepancy was seen.
+    discrepancy_stale = CONFLICT, "discrepancy_stale", "The organization has changed since";
     /// It conflicts with what is at the provider.
     conflict_at_provider = CONFLICT, "conflict_at_provider", "It conflicts with what is at the provider";
     /// The provider does not know the organization.
@@ -137,6 +141,8 @@ problems! {
     idempotency_key_reused = UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The key was used for another request";
     /// The operation cannot be settled so.
     cannot_resolve = UNPROCESSABLE_ENTITY, "cannot_resolve", "The operation cannot be resolved this way";
+    /// A discrepancy of this kind cannot be settled so.
+    wrong_action = UNPROCESSABLE_ENTITY, "wrong_action", "This discrepancy cannot be resolved this way";
     /// The headers are too large.
     headers_too_large = REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "The headers are too large";
     /// The tenant asks too often.
@@ -247,6 +253,9 @@ impl From<AppError> for Problem {
             }
             AppError::Provider(failure) => Self::of_failure(*failure),
             AppError::CannotResolve(error) => Self::from(error),
+            AppError::DiscrepancyNotOpen => Self::discrepancy_not_open(detail),
+            AppError::DiscrepancyStale => Self::discrepancy_stale(detail),
+            AppError::WrongAction(_) => Self::wrong_action(detail),
             AppError::Store(error) => Self::from(error),
             AppError::Internal(what) => {
                 tracing::error!(what, "the gateway failed");

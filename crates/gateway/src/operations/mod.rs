@@ -6,6 +6,7 @@
 //! says what an answer does to the mapping. No HTTP and no SQL here.
 
 mod attempt;
+mod comparison;
 mod counters;
 mod engine;
 mod failure;
@@ -20,11 +21,13 @@ mod send;
 mod settle;
 pub mod transitions;
 
+pub use comparison::{differences, shown_fields};
 pub use engine::{Engine, EngineSettings};
 pub use failure::{Failure, FailureCode, FieldProblem, ProviderSaid};
 pub use journal::Journal;
 pub use observation::{next_action, observe};
 pub use personal::Personal;
+pub use observation::{next_action, observe, observe_state};
 pub use request::{
     CreateRequest, InviteRequest, LocalEdit, LockRequest, SeatRequest, UpdateRequest,
 };

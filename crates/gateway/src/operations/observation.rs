@@ -14,11 +14,7 @@ use crate::store::{Certainty, OrgStatus, Organization};
 pub fn observe(org: &mut Organization, child: &ChildOrg, readable: bool, now: DateTime<Utc>) {
     org.provider_org_id = Some(child.id.clone());
     org.locks = merge_locks(&org.locks, child);
-    org.status = match child.status {
-        Status::Active => OrgStatus::Active,
-        Status::Locked => OrgStatus::Locked,
-        Status::Closed => OrgStatus::Closed,
-    };
+    org.status = status_of(child);
     if !child.name.is_empty() {
         org.name.clone_from(&child.name);
     }
@@ -41,6 +37,43 @@ pub fn observe(org: &mut Organization, child: &ChildOrg, readable: bool, now: Da
         org.observed_at = Some(now);
     } else {
         org.certainty = Certainty::Asserted;
+    }
+}
+
+/// Takes over the state of an organization as its provider listed it: status and locks. Fields that differ
+/// are left for a person to judge.
+///
+/// # Behavior
+/// A lock that only moved in time is the same lock. What a list shows of an account that cannot be read
+/// stays asserted.
+pub fn observe_state(
+    org: &mut Organization,
+    child: &ChildOrg,
+    readable: bool,
+    seen_at: DateTime<Utc>,
+) {
+    let locks = merge_locks(&org.locks, child);
+    let status = status_of(child);
+    let is_same = |(known, shown): (&Lock, &Lock)| {
+        known.origin == shown.origin && known.reason == shown.reason
+    };
+    let same_locks = org.locks.len() == locks.len() && org.locks.iter().zip(&locks).all(is_same);
+    if status != org.status || !same_locks {
+        org.status = status;
+        org.locks = locks;
+        org.provider_data = Some(child.provider_data.clone());
+    }
+    if readable {
+        org.certainty = Certainty::Observed;
+    }
+    org.observed_at = org.observed_at.max(Some(seen_at));
+}
+
+fn status_of(child: &ChildOrg) -> OrgStatus {
+    match child.status {
+        Status::Active => OrgStatus::Active,
+        Status::Locked => OrgStatus::Locked,
+        Status::Closed => OrgStatus::Closed,
     }
 }
 

@@ -96,10 +96,8 @@ impl Gateway {
     ) -> Result<Parts, StartError> {
         let store = &database.store;
         prepare(store, config.database.migrate_on_start).await?;
-        let registry = Registry::new(&config.providers)
-            .map_err(|error| StartError::Configuration(with_causes(&error)))?;
-        warn_of_strangers(store, &registry).await?;
-        let app = app(store, registry, config, clock).await?;
+        let app = open_app(store, config, clock).await?;
+        warn_of_strangers(store, app.engine().registry()).await?;
         let tasks = TaskTracker::new();
         let verifier = Arc::new(verifier(&config.auth, &tasks)?);
         let state =
@@ -245,12 +243,17 @@ async fn warn_of_strangers(store: &Store, registry: &Registry) -> Result<(), Sta
     Ok(())
 }
 
-async fn app(
+/// The use cases over an open database, for the service and for commands that do part of its work.
+///
+/// # Errors
+/// One line: which account cannot be used, or that the database does not answer.
+pub(crate) async fn open_app(
     store: &Store,
-    registry: Registry,
     config: &Config,
     clock: Clock,
 ) -> Result<Arc<App>, StartError> {
+    let registry = Registry::new(&config.providers)
+        .map_err(|error| StartError::Configuration(with_causes(&error)))?;
     let mut fresh = [0; 32];
     aws_lc_rs::rand::fill(&mut fresh).map_err(|error| StartError::failed(&error))?;
     let key = store.fingerprint_key(fresh).await.map_err(|error| StartError::failed(&error))?;

@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
+    discrepancies::Settlement,
     events::EventContext,
     gates::CreateBudget,
     idempotency::{IdempotencyRecord, KeyClaim},
@@ -67,6 +68,8 @@ pub enum Refused<E> {
     CustomerTaken(Uuid),
     /// It cannot wait its turn, and another operation is open.
     Busy,
+    /// The discrepancy that it was to settle is settled already.
+    SettledBefore,
 }
 
 /// How an operation is begun.
@@ -91,4 +94,6 @@ pub struct Plan {
     pub must_send_now: bool,
     /// Who makes a change that is the gateway's alone, and its event.
     pub local: Option<(&'static str, EventContext)>,
+    /// The discrepancy that it settles.
+    pub settles: Option<Settlement>,
 }

@@ -11,6 +11,7 @@ use super::{
     begin::{BeginCreate, BeginOptions, BeginUpdate, NewOperation, NewOrganization, Plan, Refused},
     claims::{Claimed, take},
     connect::Store,
+    discrepancies::settle,
     error::{StoreError, StoreResult, store_error},
     events::append_event,
     idempotency::{IdempotencyRecord, KeyClaim, take_key},
@@ -123,11 +124,19 @@ impl Store {
             return Ok(BeginUpdate::Refused(Refused::Busy));
         }
         let Some(operation) = &plan.operation else {
+            if !settles(tx.get()?, &plan, None).await? {
+                tx.rollback().await?;
+                return Ok(BeginUpdate::Refused(Refused::SettledBefore));
+            }
             save_locally(tx.get()?, &before, &mut after, &plan).await?;
             tx.commit().await.map_err(store_error)?;
             return Ok(BeginUpdate::Done(Box::new(after)));
         };
         let accepted = insert_operation(tx.get()?, &before, operation).await?;
+        if !settles(tx.get()?, &plan, Some(accepted.id)).await? {
+            tx.rollback().await?;
+            return Ok(BeginUpdate::Refused(Refused::SettledBefore));
+        }
         let begun = first_attempt(tx.get()?, accepted, options).await?;
         if plan.must_send_now && begun.lease_until.is_none() {
             tx.rollback().await?;
@@ -180,6 +189,18 @@ impl Store {
                 Err(other) => return Err(other),
             }
         }
+    }
+}
+
+/// Settles the discrepancy that a plan is for. False where it is settled already.
+async fn settles(
+    connection: &mut PgConnection,
+    plan: &Plan,
+    operation_id: Option<Uuid>,
+) -> StoreResult<bool> {
+    match &plan.settles {
+        Some(settlement) => settle(connection, settlement, operation_id).await,
+        None => Ok(true),
     }
 }
 

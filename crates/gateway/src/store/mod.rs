@@ -11,9 +11,11 @@ mod chain;
 mod claims;
 mod connect;
 mod counts;
+mod discrepancies;
 mod error;
 mod events;
 mod feed;
+mod findings;
 mod gates;
 mod history;
 mod idempotency;
@@ -29,6 +31,11 @@ mod outcomes;
 mod page;
 mod rows;
 mod seal;
+mod strangers;
+mod sweep_missing;
+mod sweep_pages;
+mod sweep_rows;
+mod sweeps;
 
 pub use audit::{EventCount, EventPlace, FeedRow};
 pub use begin::{
@@ -38,6 +45,10 @@ pub use chain::ChainHash;
 pub use claims::{Claimed, Due};
 pub use connect::{DatabaseSettings, Notice, NoticeListener, PoolUse, Store, embedded_migrations};
 pub use counts::OrganizationName;
+pub use discrepancies::{
+    Discrepancy, DiscrepancyFilter, DiscrepancyKind, DiscrepancyResolution, DiscrepancyState,
+    FieldDifference, Settlement,
+};
 pub use error::{StoreError, StoreResult};
 pub use events::EventContext;
 pub use feed::{FeedEvent, FeedFilter};
@@ -55,3 +66,6 @@ pub use organizations::{OrganizationFilter, OrganizationOrder};
 pub use outcomes::{NextState, Outcome, Recorded};
 pub use page::{PageAfter, PageOf, PageRequest};
 pub use seal::{FeedHead, Sealed};
+pub use sweep_missing::Unlisted;
+pub use sweep_pages::{Describe, Judge, SweptPage};
+pub use sweep_rows::{Sweep, SweepPhase, SweepState, Sweeps};

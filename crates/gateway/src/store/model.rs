@@ -47,6 +47,8 @@ macro_rules! spelled {
     };
 }
 
+pub(super) use spelled;
+
 spelled!(
     /// Where an organization stands.
     OrgStatus {

@@ -46,6 +46,12 @@ pub const EVENTS_SEALED: &str = "gateway_events_sealed_total";
 pub const EVENTS_UNSEALED: &str = "gateway_events_unsealed";
 /// Gauge: streams of events that are open.
 pub const EVENT_STREAMS: &str = "gateway_event_streams";
+/// Histogram `{provider, state}`: seconds that a pass over a provider's list took, by how it ended.
+pub const SWEEP_DURATION: &str = "gateway_sweep_duration_seconds";
+/// Gauge `{provider}`: seconds since a pass last saw the whole list of an account.
+pub const SWEEP_LAST_SUCCESS_AGE: &str = "gateway_sweep_last_success_age_seconds";
+/// Gauge `{kind}`: discrepancies that are open.
+pub const DISCREPANCIES_OPEN: &str = "gateway_discrepancies_open";
 /// Gauge `{pool, state}`: connections of a pool, `idle` or `used`.
 pub const DB_CONNECTIONS: &str = "gateway_db_pool_connections";
 /// Gauge `{pool}`: the most connections that a pool may have.
@@ -123,6 +129,13 @@ fn describe_all() {
     describe_counter!(EVENTS_SEALED, "Events given their number in the feed.");
     describe_gauge!(EVENTS_UNSEALED, "Events without a number in the feed.");
     describe_gauge!(EVENT_STREAMS, "Streams of events that are open.");
+    describe_histogram!(SWEEP_DURATION, Unit::Seconds, "Time that a pass over a list took.");
+    describe_gauge!(
+        SWEEP_LAST_SUCCESS_AGE,
+        Unit::Seconds,
+        "Age of the last pass that saw the whole list."
+    );
+    describe_gauge!(DISCREPANCIES_OPEN, "Discrepancies that are open, by kind.");
     describe_gauge!(DB_CONNECTIONS, "Connections of a pool, by state.");
     describe_gauge!(DB_MAX_CONNECTIONS, "The most connections that a pool may have.");
     describe_gauge!(BUILD_INFO, "The running version.");

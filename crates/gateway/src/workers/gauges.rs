@@ -1,5 +1,5 @@
-//! Measures what no request tells: open operations, events without a number, and the database's
-//! connections.
+//! Measures what no request tells: open operations, events without a number, open discrepancies, and the
+//! database's connections.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::outage::Outage;
 use crate::{
     app::App,
-    store::{OperationState, StoreResult},
+    store::{DiscrepancyKind, OperationState, StoreResult, TenantScope},
     telemetry::metrics::{
-        DB_CONNECTIONS, DB_MAX_CONNECTIONS, EVENTS_UNSEALED, OPERATIONS, OPERATIONS_OLDEST_UNKNOWN,
-        OPERATIONS_QUARANTINED,
+        DB_CONNECTIONS, DB_MAX_CONNECTIONS, DISCREPANCIES_OPEN, EVENTS_UNSEALED, OPERATIONS,
+        OPERATIONS_OLDEST_UNKNOWN, OPERATIONS_QUARANTINED, SWEEP_LAST_SUCCESS_AGE,
     },
 };
 
@@ -61,6 +61,14 @@ impl Gauges {
         gauge!(OPERATIONS_QUARANTINED).set(count(OperationState::Quarantined));
         gauge!(OPERATIONS_OLDEST_UNKNOWN).set(store.oldest_unknown_age().await?);
         gauge!(EVENTS_UNSEALED).set(store.unsealed_events().await? as f64);
+        let open = store.open_discrepancies(&TenantScope::All).await?;
+        for kind in DiscrepancyKind::ALL {
+            let count = open.iter().find(|(of, _)| of == kind).map_or(0.0, |(_, n)| *n as f64);
+            gauge!(DISCREPANCIES_OPEN, "kind" => kind.as_str()).set(count);
+        }
+        for (provider, age) in store.sweep_ages().await? {
+            gauge!(SWEEP_LAST_SUCCESS_AGE, "provider" => provider).set(age);
+        }
         Ok(())
     }
 

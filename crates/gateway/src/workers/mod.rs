@@ -8,6 +8,7 @@ pub mod notices;
 mod outage;
 pub mod prune;
 pub mod seal;
+pub mod sweep;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -39,6 +40,10 @@ pub fn start(app: &Arc<App>, poll_every: Duration, tasks: &TaskTracker, stop: &C
     let (app, token) = with();
     tasks.spawn(keep("gauges", stop.clone(), move || {
         gauges::Gauges::new(Arc::clone(&app)).run(token.clone())
+    }));
+    let (app, token) = with();
+    tasks.spawn(keep("sweep", stop.clone(), move || {
+        sweep::Sweep::new(Arc::clone(&app), poll_every).run(token.clone())
     }));
     let (app, token) = with();
     tasks.spawn(keep("prune", stop.clone(), move || {

@@ -41,7 +41,8 @@ pub(crate) mod scope {
         Write = OrganizationsWrite,
         Lock = OrganizationsLock,
         Resolve = OperationsResolve,
-        Events = EventsRead
+        Events = EventsRead,
+        Admin = Admin
     );
 }
 

@@ -24,6 +24,8 @@ pub(crate) enum ListKind {
     OperationsDesc = 4,
     /// Events, by their numbers.
     Events = 5,
+    /// Discrepancies, first seen first.
+    Discrepancies = 7,
 }
 
 /// Where a page goes on, as the caller holds it: opaque.

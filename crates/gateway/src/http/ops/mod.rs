@@ -5,6 +5,8 @@
 //! personal data into an address or a log.
 
 mod assets;
+mod discrepancies;
+mod discrepancy_form;
 mod filters;
 mod form;
 mod operation;
@@ -49,6 +51,12 @@ pub(crate) fn routes() -> Router<ApiState> {
         .route("/ops/operations/{id}/resolve", get(back_to_operation).post(resolve::resolve))
         .route("/ops/organizations", get(organizations::list))
         .route("/ops/organizations/{id}", get(organization::show))
+        .route("/ops/discrepancies", get(discrepancies::list))
+        .route("/ops/discrepancies/{id}", get(discrepancies::show))
+        .route(
+            "/ops/discrepancies/{id}/resolve",
+            get(back_to_discrepancy).post(discrepancy_form::resolve),
+        )
         .route("/ops/assets/{file}", get(assets::file))
         .route("/ops/{*rest}", any(async || Problem::not_found("the console has no such page")))
         .layer(from_fn(refusal::as_page))
@@ -61,6 +69,10 @@ fn see(address: &str) -> Response {
 
 async fn home() -> Response {
     see(HOME)
+}
+
+async fn back_to_discrepancy(Id(id): Id) -> Response {
+    see(&format!("{}/{id}", discrepancies::PATH))
 }
 
 async fn back_to_operation(Id(id): Id) -> Response {

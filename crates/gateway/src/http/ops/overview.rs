@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use partner_core::{Capabilities, CreateRecovery, Field};
 
 use super::{
+    discrepancies,
     page::{Here, Page},
     session::Session,
     words,
@@ -142,9 +143,15 @@ fn provider(view: &ProviderView, now: DateTime<Utc>) -> Markup {
                         " " span.age { "(" (words::distance(limit.at, now)) ")" }
                     }
                 }
+                dt { "Sweep" }
+                dd { (discrepancies::sweep_line(&view.sweep, now)) }
                 (abilities(view.account.capabilities()))
             }
-            p { a href={ "/ops/operations?provider=" (view.account.name()) } { "Its operations" } }
+            p {
+                a href={ "/ops/operations?provider=" (view.account.name()) } { "Its operations" }
+                " · "
+                a href={ "/ops/discrepancies?provider=" (view.account.name()) } { "Its discrepancies" }
+            }
         }
     }
 }

@@ -40,6 +40,7 @@ pub(super) enum Here {
     Overview,
     Operations,
     Organizations,
+    Discrepancies,
     /// None: a sign-in or a refusal.
     Nowhere,
 }
@@ -55,10 +56,11 @@ pub(super) struct Page<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-const PARTS: [(Here, &str, &str); 3] = [
+const PARTS: [(Here, &str, &str); 4] = [
     (Here::Overview, "/ops", "Overview"),
     (Here::Operations, "/ops/operations", "Operations"),
     (Here::Organizations, "/ops/organizations", "Organizations"),
+    (Here::Discrepancies, "/ops/discrepancies", "Discrepancies"),
 ];
 
 impl Page<'_> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     providers::HealthState,
-    store::{OperationKind, OperationState, OrgStatus},
+    store::{DiscrepancyKind, DiscrepancyState, OperationKind, OperationState, OrgStatus},
 };
 
 /// What stands where there is nothing.
@@ -72,6 +72,25 @@ pub(super) fn state(state: OperationState) -> Markup {
         OperationState::Rejected => "dull",
     };
     chip(state.as_str(), tone)
+}
+
+/// The state of a discrepancy.
+pub(super) fn discrepancy_state(state: DiscrepancyState) -> Markup {
+    let tone = match state {
+        DiscrepancyState::Open => "warn",
+        DiscrepancyState::Resolved => "good",
+        DiscrepancyState::Dismissed => "dull",
+    };
+    chip(state.as_str(), tone)
+}
+
+/// What does not agree, as a heading begins.
+pub(super) fn discrepancy(kind: DiscrepancyKind) -> &'static str {
+    match kind {
+        DiscrepancyKind::Unmapped => "Unmapped",
+        DiscrepancyKind::Missing => "Missing",
+        DiscrepancyKind::Drifted => "Drifted",
+    }
 }
 
 /// The status of an organization.

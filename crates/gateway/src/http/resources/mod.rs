@@ -5,6 +5,8 @@ mod event_out;
 mod event_stream;
 #[expect(unused_qualifications, reason = "utoipa's `params(..)` expands to a qualified path")]
 pub(crate) mod events;
+#[expect(unused_qualifications, reason = "utoipa's `params(..)` expands to a qualified path")]
+pub(crate) mod discrepancies;
 mod list;
 pub(crate) mod members;
 mod operation_out;
@@ -17,6 +19,7 @@ mod organization_read;
 pub(crate) mod organizations;
 mod plan_out;
 pub(crate) mod providers;
+pub(crate) mod sweeps;
 mod written;
 
 pub(crate) use list::ListOut;

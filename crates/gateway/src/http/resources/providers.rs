@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::ListOut;
+use super::{ListOut, sweeps::AccountSweepOut};
 use crate::{
     app::ProviderView,
     http::{
@@ -35,6 +35,7 @@ pub(crate) struct ProviderOut {
     /// The fields without which a create is refused.
     required_fields: Vec<String>,
     health: HealthOut,
+    sweep: AccountSweepOut,
 }
 
 /// What an account can do.
@@ -115,7 +116,9 @@ impl ProviderOut {
             fields.map(|field| field.as_str().to_owned()).collect()
         };
         let signals = view.health.signals;
+        let sweep = AccountSweepOut::new(view.sweep);
         Self {
+            sweep,
             name: view.account.name().as_str().to_owned(),
             kind: view.account.kind.name().to_owned(),
             capabilities: CapabilitiesOut {
