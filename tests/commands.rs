@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use nix::sys::signal::Signal;
-use sandbox::{Sandbox, SandboxConfig};
+use sandbox::{Answer, Fault, FaultRule, Operation, Provider, Sandbox, SandboxConfig};
 use serde_json::Value;
 
 use crate::harness::{Binary, ISSUER, TOKEN_SECRET, World, cloud_customer, state_dir};
@@ -113,6 +113,50 @@ async fn a_key_that_a_provider_refuses_fails_the_check() {
     let row = rows.iter().find(|row| row.starts_with("provider scaleway")).unwrap();
     assert!(row.starts_with("provider scaleway FAILED"), "{row}");
     assert!(!checked.stdout.contains("8c5f0d7e"), "the key is not shown");
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_account_is_swept_and_the_outcome_is_a_table() {
+    let folder = state_dir();
+    let sandbox = Sandbox::start(SandboxConfig::default()).await.unwrap();
+    configure(folder.path(), &sandbox);
+    sandbox.control().seed(Provider::Scaleway, 101).unwrap();
+    let sweep = |name: &str| {
+        let swept = command(folder.path(), &sandbox, &format!("sweep --provider {name}"));
+        swept.env("GATEWAY_TELEMETRY__LOG_LEVEL", "off").run()
+    };
+    let behind = sweep("scaleway").await;
+    assert_eq!(behind.code, Some(1), "{}", behind.stdout);
+    assert!(behind.stderr.contains("partner-gateway migrate"), "{}", behind.stderr);
+    let migrated = command(folder.path(), &sandbox, "migrate").run().await;
+    assert_eq!(migrated.code, Some(0), "{}", migrated.stderr);
+
+    let swept = sweep("scaleway").await;
+    assert_eq!((swept.code, swept.stderr.as_str()), (Some(0), ""), "{}", swept.stdout);
+    let rows = rows(&swept.stdout);
+    // They are as young as the sandbox, and so may be anybody's work of this minute.
+    let expected =
+        ["provider scaleway", "sweep succeeded", "listed 101", "unmapped 0", "missing 0"];
+    assert_eq!(rows[..5], expected);
+    assert!(rows.contains(&"requests 2".to_owned()), "{rows:?}");
+
+    let refused = sweep("archera").await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""));
+    assert!(refused.stderr.contains("cannot be discovered"), "{}", refused.stderr);
+    let unknown = sweep("nowhere").await;
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.stderr.contains("there are: scaleway, archera"), "{}", unknown.stderr);
+
+    let denied = FaultRule::next(
+        Operation::ListOrganizations,
+        Fault::before(Answer::Status { status: 403, body: None }),
+    );
+    sandbox.control().inject(denied).unwrap();
+    let broken = sweep("scaleway").await;
+    assert_eq!(broken.code, Some(1));
+    assert!(broken.stdout.contains("failed"), "{}", broken.stdout);
+    assert!(broken.stderr.starts_with("error: the sweep broke off:"), "{}", broken.stderr);
     sandbox.shutdown().await;
 }
 

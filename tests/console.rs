@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use partner_gateway::auth::{MintRequest, Scope, ScopeSet, Tenant, mint};
 use reqwest::Method;
-use sandbox::{Answer, Fault, FaultRule, Operation};
+use sandbox::{Answer, ConsoleEdit, Fault, FaultRule, Operation};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -424,6 +424,37 @@ async fn organizations_are_searched_page_by_page() {
     assert_eq!(one.matches("data-label=\"Customer\"").count(), 1);
     let wrong = browser.get("/ops/organizations?statsu=active").await;
     assert_eq!(wrong.status, 422, "a misspelt filter does not show everything");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_drift_is_found_on_the_page_and_settled_by_its_form() {
+    let settings = Settings { settle_window: "0s", ..Settings::default() };
+    let world = World::with(settings).await;
+    let client = world.client();
+    let org = client.create(&cloud_customer("c-1")).await;
+    let there = org["provider_org_id"].as_str().unwrap().parse().unwrap();
+    let edit = ConsoleEdit { name: Some("By Hand".to_owned()), ..ConsoleEdit::default() };
+    world.providers().edit(there, edit).unwrap();
+    let sweep = world.admin().post("/v1/providers/scaleway/sweep", &json!({})).wait(60).await;
+    assert_eq!(sweep.expect(202)["drifted"], 1);
+
+    let browser = Browser::of(&world, "crm").await;
+    assert!(browser.page("/ops").await.contains("1 listed, 0 unmapped, 0 missing, 1 drifted"));
+    let list = browser.page("/ops/discrepancies").await;
+    let page = format!("/ops/discrepancies/{}", between(&list, "/ops/discrepancies/", "\""));
+    let shown = browser.page(&page).await;
+    assert!(shown.contains("Acme SAS") && shown.contains("By Hand"), "{shown}");
+    let settle = format!("{page}/resolve");
+    let unconfirmed = browser.send(&settle, &[("action", "accept")]).await;
+    assert_eq!(unconfirmed.status, 422);
+    let settled = browser.send(&settle, &[("action", "accept"), ("confirm", "yes")]).await;
+    assert_eq!((settled.status, settled.header("location")), (303, page.as_str()));
+    assert!(browser.page(&page).await.contains("accepted"));
+    let path = format!("/v1/organizations/{}", org["id"].as_str().unwrap());
+    assert_eq!(client.get(&path).await.expect(200)["name"], "By Hand");
+    let other = Browser::of(&world, "shop").await;
+    assert_eq!(other.get(&page).await.status, 404);
     world.finish().await;
 }
 

@@ -27,5 +27,6 @@ mod members;
 mod outages;
 mod patch;
 mod read;
+mod sweep;
 mod tenants;
 mod workers;

@@ -23,6 +23,7 @@ mod races;
 mod real;
 mod same_histories;
 mod simulation;
+mod sweep;
 mod table;
 mod tokens;
 mod wire;
@@ -52,6 +53,7 @@ const LAYERS: &[Layer] = &[
     authorization::LAYER,
     tokens::LAYER,
     leaks::LAYER,
+    sweep::LAYER,
 ];
 
 /// Tortures the gateway, layer by layer, and prints one table of what held.

@@ -159,6 +159,14 @@ impl Replica {
         self.child.kill().await.map_err(Fault::of("killing a gateway"))
     }
 
+    /// Kills it, and keeps what it told.
+    ///
+    /// # Errors
+    /// It cannot be killed.
+    pub(crate) async fn kill_now(&mut self) -> Result<(), Fault> {
+        self.child.kill().await.map_err(Fault::of("killing a gateway"))
+    }
+
     /// Waits until it has frozen.
     ///
     /// # Errors

@@ -190,6 +190,33 @@ impl World {
         variables(&self.url, &self.sandbox)
     }
 
+    /// Maps what the sandbox was seeded with at Scaleway, as it made them, in one statement.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub(crate) async fn map_seeded(&self, ids: &[uuid::Uuid]) -> Result<(), Fault> {
+        let seeded = self.providers().scaleway_organizations();
+        let of = |what: fn(&sandbox::ScalewayOrganization) -> String| {
+            seeded.iter().filter(|org| ids.contains(&org.id)).map(what).collect::<Vec<_>>()
+        };
+        sqlx::query(
+            "insert into organizations (id, tenant, customer_id, provider, provider_org_id, name, status,
+                 owner_email, owner_first_name, owner_last_name, certainty, observed_at, route_rule,
+                 route_reason, created_at)
+             select gen_random_uuid(), 'crm', customer, 'scaleway', id, name, 'active', email, 'Sam', 'Seed',
+                    'observed', now() - interval '1 hour', 'adopted', 'seeded', now() - interval '1 hour'
+             from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as s (id, customer, name, email)",
+        )
+        .bind(of(|org| org.id.to_string()))
+        .bind(of(|org| org.customer_id.clone()))
+        .bind(of(|org| org.name.clone()))
+        .bind(of(|org| org.email.clone()))
+        .execute(&self.pool)
+        .await
+        .map_err(Fault::of("mapping what was seeded"))?;
+        Ok(())
+    }
+
     /// How many operations of an organization have not ended.
     ///
     /// # Errors
