@@ -25,9 +25,8 @@ pub use comparison::{differences, shown_fields};
 pub use engine::{Engine, EngineSettings};
 pub use failure::{Failure, FailureCode, FieldProblem, ProviderSaid};
 pub use journal::Journal;
-pub use observation::{next_action, observe};
-pub use personal::Personal;
 pub use observation::{next_action, observe, observe_state};
+pub use personal::Personal;
 pub use request::{
     CreateRequest, InviteRequest, LocalEdit, LockRequest, SeatRequest, UpdateRequest,
 };

@@ -1,12 +1,12 @@
 //! One file a resource: what it takes, what it answers, its endpoints.
 
 pub(crate) mod customers;
+#[expect(unused_qualifications, reason = "utoipa's `params(..)` expands to a qualified path")]
+pub(crate) mod discrepancies;
 mod event_out;
 mod event_stream;
 #[expect(unused_qualifications, reason = "utoipa's `params(..)` expands to a qualified path")]
 pub(crate) mod events;
-#[expect(unused_qualifications, reason = "utoipa's `params(..)` expands to a qualified path")]
-pub(crate) mod discrepancies;
 mod list;
 pub(crate) mod members;
 mod operation_out;
