@@ -218,7 +218,7 @@ async fn write(
         let key = format!("key-{writer}-{edit}");
         let client = if edit % 2 == 0 { survivor.clone() } else { mortal.read().await.clone() };
         let answer = client.patch(path, &body).key(&key).answered().await;
-        if !answer.is_some_and(|reply| reply.status == 200) {
+        if answer.is_none_or(|reply| reply.status != 200) {
             survivor.patch(path, &body).key(&key).await.expect(200);
         }
         done.fetch_add(1, Ordering::SeqCst);

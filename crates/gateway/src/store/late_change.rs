@@ -6,9 +6,9 @@
 
 use chrono::{DateTime, Datelike, NaiveTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::model::Operation;
+use super::model::{Operation, OperationState};
 
 /// The code of the warning.
 pub const INVOICE_NOT_GUARANTEED: &str = "invoice_not_guaranteed";
@@ -38,7 +38,7 @@ impl LateChange {
     /// Keeps it with what an operation is to send.
     pub fn keep_in(&self, request: &mut Value) {
         if let Value::Object(request) = request {
-            request.insert(KEY.to_owned(), serde_json::json!(self));
+            request.insert(KEY.to_owned(), json!(self));
         }
     }
 }
@@ -50,6 +50,16 @@ impl Operation {
     pub fn is_late(&self, now: DateTime<Utc>) -> bool {
         let late = self.request.get(KEY).map(LateChange::deserialize).and_then(Result::ok);
         late.is_some_and(|late| late.already || self.finished_at.unwrap_or(now) >= late.from)
+    }
+
+    /// What its event warns of, once it has succeeded.
+    pub(super) fn warnings(&self) -> Vec<Value> {
+        match self.finished_at {
+            Some(at) if self.state == OperationState::Succeeded && self.is_late(at) => {
+                vec![json!({ "code": INVOICE_NOT_GUARANTEED, "pointer": "/customer_id" })]
+            }
+            Some(_) | None => Vec::new(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use partner_core::Member;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
@@ -15,7 +15,6 @@ use super::{
     events::{EventContext, append_events},
     gates::{note_create_success, note_read, note_unknown_create},
     lane::{Tx, bounded},
-    late_change::INVOICE_NOT_GUARANTEED,
     members::add_members,
     model::{
         Evidence, EvidenceKind, Operation, OperationKind, OperationState, OrgStatus, Organization,
@@ -151,7 +150,7 @@ async fn record_in(
         provider_request_id: outcome.provider_request_id.clone(),
         operation_id: Some(operation.id),
     };
-    let warnings = warnings_of(&updated);
+    let warnings = updated.warnings();
     append_events(tx.get()?, outcome.event, &context, Some(&before), &mut after, warnings).await?;
     save_organization(tx.get()?, &before, &mut after).await?;
     add_members(tx.get()?, after.id, outcome.members).await?;
@@ -164,17 +163,6 @@ async fn record_in(
     tx.commit().await.map_err(store_error)?;
     crash_point!("record.committed");
     Ok(Recorded::Applied(Box::new(updated)))
-}
-
-/// What the event of an operation that succeeded warns of.
-fn warnings_of(operation: &Operation) -> Vec<Value> {
-    let done_late = operation.finished_at.filter(|at| operation.is_late(*at));
-    match done_late {
-        Some(_) if operation.state == OperationState::Succeeded => {
-            vec![json!({ "code": INVOICE_NOT_GUARANTEED, "pointer": "/customer_id" })]
-        }
-        Some(_) | None => Vec::new(),
-    }
 }
 
 async fn note_create(
