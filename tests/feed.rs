@@ -51,7 +51,13 @@ async fn relabel(store: &Store, id: Uuid, label: String) {
     let plan = move |org: &mut Organization| -> Result<Plan, ()> {
         org.labels.insert("round".to_owned(), label);
         let local = Some(("organization.updated", context()));
-        Ok(Plan { operation: None, new_customer_id: None, must_send_now: false, local })
+        Ok(Plan {
+            operation: None,
+            new_customer_id: None,
+            must_send_now: false,
+            local,
+            settles: None,
+        })
     };
     let options = BeginOptions { lease: LEASE, budget: &BUDGET, key: None };
     let done = store.begin_operation(&TenantScope::All, id, plan, options).await.unwrap();

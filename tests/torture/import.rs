@@ -23,6 +23,7 @@ const PACE: Pace = Pace {
     lease: Duration::from_secs(2),
     settle_window: Duration::from_secs(1),
     timeout: Duration::from_secs(5),
+    poll_every: Duration::from_millis(50),
 };
 
 fn run(run: &Run) -> Report {

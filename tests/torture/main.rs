@@ -48,12 +48,12 @@ const LAYERS: &[Layer] = &[
     database::LAYER,
     races::LAYER,
     import::LAYER,
+    sweep::LAYER,
     audit::LAYER,
     contract::LAYER,
     authorization::LAYER,
     tokens::LAYER,
     leaks::LAYER,
-    sweep::LAYER,
 ];
 
 /// Tortures the gateway, layer by layer, and prints one table of what held.

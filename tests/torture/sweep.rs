@@ -24,6 +24,7 @@ const PACE: Pace = Pace {
     lease: Duration::from_millis(2000),
     settle_window: Duration::ZERO,
     timeout: Duration::from_millis(1600),
+    poll_every: Duration::from_millis(50),
 };
 /// What a key may ask Scaleway a second.
 const LIMIT: u32 = 50;

@@ -104,6 +104,7 @@ impl Planned {
             new_customer_id: None,
             must_send_now: false,
             local: None,
+            settles: None,
         };
         match self {
             Self::Send { kind, must_send_now } => {
@@ -128,7 +129,13 @@ impl Planned {
                     operation_id: None,
                 };
                 let local = Some(("organization.updated", context));
-                Ok(Plan { operation: None, new_customer_id, must_send_now: false, local })
+                Ok(Plan {
+                    operation: None,
+                    new_customer_id,
+                    must_send_now: false,
+                    local,
+                    settles: None,
+                })
             }
             Self::Refuse => Err(()),
         }

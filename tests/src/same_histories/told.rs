@@ -50,6 +50,7 @@ pub(super) fn tell_begun(side: &mut impl Side, begun: StoreResult<BeginUpdate<()
         BeginUpdate::Refused(Refused::ByCheck(())) => "refused by the check".to_owned(),
         BeginUpdate::Refused(Refused::CustomerTaken(by)) => format!("taken by {by}"),
         BeginUpdate::Refused(Refused::Busy) => "busy".to_owned(),
+        BeginUpdate::Refused(Refused::SettledBefore) => "settled before".to_owned(),
         BeginUpdate::Replay(record) => format!("replay {:?}", record.operation_ids),
     })
 }

@@ -32,6 +32,7 @@ const PACE: Pace = Pace {
     lease: Duration::from_millis(1500),
     settle_window: Duration::from_millis(400),
     timeout: Duration::from_millis(400),
+    poll_every: Duration::from_millis(50),
 };
 /// Answers that must have been looked through, at least.
 const ANSWERS: u64 = 300;

@@ -114,7 +114,8 @@ impl World {
         &self.token
     }
 
-    /// The keys to the providers, and the secret that tokens are signed with.
+    /// The keys to the providers and the secret that tokens are signed with: in no answer, no table and no
+    /// log.
     pub(crate) fn secrets(&self) -> [String; 3] {
         let keys = [self.sandbox.scaleway_secret_key(), self.sandbox.archera_api_key()];
         let [scaleway, archera] = keys.map(str::to_owned);
@@ -123,7 +124,7 @@ impl World {
 
     /// The database's address.
     pub(crate) fn database_url(&self) -> &str {
-        self.database.url()
+        &self.url
     }
 
     /// What every gateway has told.
@@ -308,13 +309,6 @@ impl World {
         self.pool.close().await;
         self.sandbox.shutdown().await;
         drop(self.database);
-    }
-
-    /// The keys to the providers and the secret that tokens are signed with: in no answer, no table and no
-    /// log.
-    pub(crate) fn secrets(&self) -> [String; 3] {
-        let keys = [self.sandbox.scaleway_secret_key(), self.sandbox.archera_api_key()];
-        [keys[0].to_owned(), keys[1].to_owned(), TOKEN_SECRET.to_owned()]
     }
 }
 
