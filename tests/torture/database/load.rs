@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Acknowledged {
     customer: String,
     organization: String,
+    /// When it was asked for, in the request that was not refused.
+    asked: Instant,
     at: Instant,
 }
 
@@ -93,6 +95,7 @@ impl Load {
         let wait = if number.is_multiple_of(2) { LONG } else { 0 };
         let deadline = Instant::now() + PATIENCE;
         loop {
+            let asked = Instant::now();
             let answered = caller.send(&request, Some(&format!("key-{customer}")), wait).await?;
             let code = answered.json["code"].as_str();
             let organization = match answered.status {
@@ -108,7 +111,7 @@ impl Load {
             };
             if let Some(organization) = organization {
                 let (organization, at) = (organization.to_owned(), Instant::now());
-                self.acknowledged().push(Acknowledged { customer, organization, at });
+                self.acknowledged().push(Acknowledged { customer, organization, asked, at });
                 return Ok(());
             }
             hold(Instant::now() < deadline, || format!("{customer} was never taken: {answered}"))?;
@@ -138,14 +141,15 @@ impl Load {
         Ok(())
     }
 
-    /// How long it took from `since` to the first row acknowledged after it.
+    /// How long it took from `since` to the first row acknowledged that was asked for after it: what was
+    /// committed before may be acknowledged still.
     ///
     /// # Errors
     /// None ever was.
     pub(super) async fn recovery(&self, since: Instant) -> Result<Duration, Fault> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let first = self.acknowledged().iter().map(|row| row.at).find(|at| *at > since);
+            let first = self.acknowledged().iter().find(|row| row.asked > since).map(|row| row.at);
             if let Some(first) = first {
                 return Ok(first - since);
             }
