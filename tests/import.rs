@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use sandbox::{Answer, ConsoleEdit, Fault, FaultRule, Operation, Provider};
 use serde_json::json;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::harness::{Ended, Settings, World, cloud_customer};
 
@@ -73,11 +74,9 @@ async fn a_dry_run_changes_nothing_applying_adopts_and_doing_it_again_adopts_not
     world.finish().await;
 }
 
-#[tokio::test]
-async fn what_needs_a_person_is_told_row_by_row_and_left() {
-    let world = World::new().await;
-    let (client, providers) = (world.client(), world.providers());
-    let made = client.create(&cloud_customer("cust-1")).await;
+/// Ten organizations, eight of which cannot simply be adopted, each for a reason of its own.
+async fn seed_what_needs_a_person(world: &World) -> Vec<Uuid> {
+    let providers = world.providers();
     let ids = providers.seed(Provider::Scaleway, 10).unwrap();
     let named = |id: usize, customer_id: &str| {
         let edit = ConsoleEdit { customer_id: Some(customer_id.to_owned()), ..Default::default() };
@@ -96,7 +95,16 @@ async fn what_needs_a_person_is_told_row_by_row_and_left() {
     providers.inject(FaultRule::next(Operation::CreateOrganization, Fault::before(busy))).unwrap();
     let mut waits = cloud_customer("cust-2");
     waits["owner"]["email"] = json!(providers.scaleway_organization(ids[6]).unwrap().email);
-    client.post("/v1/organizations", &waits).wait(0).await.expect(202);
+    world.client().post("/v1/organizations", &waits).wait(0).await.expect(202);
+    ids
+}
+
+#[tokio::test]
+async fn what_needs_a_person_is_told_row_by_row_and_left() {
+    let world = World::new().await;
+    let client = world.client();
+    let made = client.create(&cloud_customer("cust-1")).await;
+    let ids = seed_what_needs_a_person(&world).await;
 
     let folder = tempfile::tempdir().unwrap();
     let rows = format!(

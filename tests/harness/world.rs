@@ -92,7 +92,7 @@ impl World {
         scopes: impl IntoIterator<Item = Scope>,
     ) -> Client {
         let token = self.token(tenant, scopes.into_iter().collect());
-        Client::new(format!("http://{}", self.gateways[0].addr()), Some(token))
+        self.anonymous().with_token(token)
     }
 
     /// The same client at another gateway.
@@ -102,7 +102,7 @@ impl World {
 
     /// A client without a token.
     pub(crate) fn anonymous(&self) -> Client {
-        Client::new(format!("http://{}", self.gateways[0].addr()), None)
+        Client::without_token(format!("http://{}", self.gateways[0].addr()))
     }
 
     /// A client without a token, at the first gateway's internal listener.

@@ -208,7 +208,7 @@ impl Scenario {
                 let is_answered = from == OperationState::Sending || row.proof.is_some();
                 let was_so = state.believed == (self.kinds[op] == OperationKind::Lock)
                     && !self.breaks(Mutation::WasSoTakenForDone);
-                row.sends > 1 || !(is_answered || !was_so)
+                row.sends > 1 || (was_so && !is_answered)
             }
             Next::Rejected | Next::Accepted { .. } | Next::Unknown { .. } | Next::Quarantined => {
                 true
