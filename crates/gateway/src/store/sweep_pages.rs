@@ -226,10 +226,6 @@ async fn look(
     if has_changed {
         append_event(connection, "organization.observed", &page.event, Some(before), &mut after)
             .await?;
-        if after.is_usable() && !before.is_usable() {
-            let name = "organization.usable";
-            append_event(connection, name, &page.event, Some(before), &mut after).await?;
-        }
         save_organization(connection, before, &mut after).await?;
     }
     if fields.is_empty() {
