@@ -4,7 +4,10 @@
 //! become a kind and an effect in one place. It never retries, never follows a redirect, reads no more
 //! than a bounded body, keeps our keys out of errors, logs and stored documents, and passes the trace on.
 //! It must not know any provider: paths, documents and error codes are the adapters'.
+//!
+//! Webhooks' receivers are reached from here too, by a client of its own: see `hook`.
 
+mod addresses;
 mod answer;
 mod attempt;
 mod call;
@@ -12,6 +15,7 @@ mod classify;
 mod client;
 mod credentials;
 mod document;
+mod hook;
 mod signals;
 mod trace;
 
@@ -20,6 +24,10 @@ pub use call::{Call, Refusal};
 pub use client::{ClientConfig, ClientError, HttpClient};
 pub use credentials::InvalidSecret;
 pub use document::{DocumentClient, DocumentError};
+pub use hook::{
+    HookAnswer, HookClient, HookConfig, HookFailure, HookUrlFault, Lookup, check_hook_url,
+    system_lookup,
+};
 pub use signals::{AccountSignals, LastError, RateLimit, SignalSnapshot};
 pub use trace::{InvalidTraceParent, TRACE_CONTEXT, TraceContext, with_trace_context};
 
