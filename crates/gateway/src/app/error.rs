@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::{
     operations::{CannotResolve, Failure, FieldProblem},
     routing::NoRoute,
-    store::{OrgStatus, StoreError},
+    store::{OrgStatus, StoreError, WebhookState},
 };
 
 /// The result of a use case.
@@ -38,6 +38,9 @@ pub enum AppError {
     /// The organization does not stand where this can be done.
     #[error("the organization is {}", .0.as_str())]
     WrongStatus(OrgStatus),
+    /// The webhook is told of nothing now.
+    #[error("the webhook is {}", .0.as_str())]
+    WebhookNotActive(WebhookState),
     /// Another operation is open on the organization, and this one cannot wait behind it.
     #[error(
         "it cannot wait, and another operation is open on this organization or its provider asked for a pause"

@@ -19,6 +19,7 @@ mod overview;
 mod patch;
 mod providers;
 mod sweeps;
+mod webhooks;
 mod write;
 
 use std::{sync::Arc, time::Duration};
@@ -43,6 +44,10 @@ pub use overview::{Overview, QueuedOperation};
 pub use patch::Editable;
 pub use providers::{ProviderView, SweepView};
 pub use sweeps::SweepStep;
+pub use webhooks::{
+    Courier, NewWebhook, Posted, Replayable, Round, Sealer, SecretFault, ShownSecret, WEBHOOK_TEST,
+    WebhookSecret, Webhooks,
+};
 pub use write::Written;
 
 use chrono::{DateTime, Utc};
@@ -62,6 +67,8 @@ pub struct App {
     clock: Clock,
     /// A pass was asked for.
     sweep_wanted: Notify,
+    webhooks: Webhooks,
+    webhook_news: Notify,
 }
 
 /// Tells the time by which requests are judged.
@@ -77,6 +84,7 @@ impl App {
         fingerprints: Fingerprints,
         poll_every: Duration,
         clock: Clock,
+        webhooks: Webhooks,
     ) -> Arc<Self> {
         Arc::new(Self {
             store,
@@ -87,6 +95,8 @@ impl App {
             feed_news: FeedNews::default(),
             clock,
             sweep_wanted: Notify::new(),
+            webhooks,
+            webhook_news: Notify::new(),
         })
     }
 

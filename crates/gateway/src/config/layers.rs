@@ -21,7 +21,8 @@ pub(super) const ENVIRONMENT_ORIGIN: &str = "the environment";
 const PREFIX: &str = "GATEWAY_";
 
 /// Sections whose keys can be set from the environment.
-const SECTIONS: [&str; 6] = ["server", "database", "auth", "limits", "operations", "telemetry"];
+const SECTIONS: [&str; 7] =
+    ["server", "database", "auth", "limits", "operations", "webhooks", "telemetry"];
 
 /// Lists of tables, which come from files alone.
 const LISTS: [&str; 2] = ["providers", "routes"];

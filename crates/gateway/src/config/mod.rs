@@ -20,6 +20,7 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 mod web;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -32,6 +33,7 @@ pub use providers::{ProviderAccount, ProviderConfig, ProviderKind};
 pub use routes::{RouteConfig, RouteWhen};
 pub use sections::{LimitsConfig, OperationsConfig, ServerConfig};
 pub use telemetry::{LogFormat, TelemetryConfig};
+pub use webhooks::{SealingKey, WebhooksConfig};
 
 use faults::Faults;
 use reader::Reader;
@@ -53,6 +55,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Lease and pace of the operations.
     pub operations: OperationsConfig,
+    /// Where webhooks' receivers may lie.
+    pub webhooks: WebhooksConfig,
     /// Logs and traces.
     pub telemetry: TelemetryConfig,
     /// What is accepted and yet deserves a look; one line each, by key, without secrets. To be
@@ -85,6 +89,7 @@ impl Config {
             routes: routes::parse_all(&mut root),
             limits: root.section("limits", sections::limits),
             operations: root.section("operations", sections::operations),
+            webhooks: root.section("webhooks", |r| webhooks::parse(r, env)),
             telemetry: root.section("telemetry", |r| telemetry::parse(r, env)),
         };
         root.finish();
@@ -102,6 +107,7 @@ struct Parts {
     routes: Option<Vec<RouteConfig>>,
     limits: Option<LimitsConfig>,
     operations: Option<OperationsConfig>,
+    webhooks: Option<WebhooksConfig>,
     telemetry: Option<TelemetryConfig>,
 }
 
@@ -125,6 +131,7 @@ impl Parts {
             routes,
             limits: self.limits?,
             operations,
+            webhooks: self.webhooks?,
             telemetry: self.telemetry?,
             warnings,
         })

@@ -7,6 +7,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     resources::{
         customers, discrepancies, events, members, operations, organizations, providers, sweeps,
+        webhooks,
     },
     state::ApiState,
 };
@@ -35,4 +36,10 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(providers::get))
         .routes(routes!(sweeps::sweep))
         .routes(routes!(providers::resolve_route))
+        .routes(routes!(webhooks::create, webhooks::list))
+        .routes(routes!(webhooks::get, webhooks::patch, webhooks::delete))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(webhooks::rotate_secret))
+        .routes(routes!(webhooks::deliveries))
 }

@@ -1,5 +1,7 @@
 //! Reading a JSON body field by field, so that every fault is found at once, each with its place.
 
+mod lists;
+
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use partner_core::{Address, CustomerId, EmailAddress, MarketplaceOffers, NewMember, Owner, Role};

@@ -36,7 +36,7 @@ spaces, any of `organizations:read`, `organizations:write`, `organizations:lock`
 `events:read` and `admin`, which allows everything in every tenant.";
 
 /// What each tag is for, in the order of the document.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     (
         "Organizations",
         "A customer's organization at a provider: create, read, change, lock, invite.",
@@ -45,6 +45,7 @@ const TAGS: [(&str, &str); 7] = [
     ("Operations", "What was begun at a provider, and how it ended."),
     ("Events", "What happened to every organization, in one order: audit and change feed."),
     ("Discrepancies", "Where the providers and the mapping do not agree, and what to do about it."),
+    ("Webhooks", "The tenant's own URLs, told of its events: signed, in order, at least once."),
     ("Providers", "The partner accounts, what each can do, and which one a create would go to."),
     (around::TAG, "Whether the process is alive and ready, and its metrics. No token is needed."),
 ];

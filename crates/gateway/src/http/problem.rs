@@ -99,6 +99,8 @@ problems! {
     provider_org_already_mapped = CONFLICT, "provider_org_already_mapped", "The organization is mapped already";
     /// The organization does not stand where this can be done.
     wrong_status = CONFLICT, "wrong_status", "The organization does not allow this now";
+    /// The webhook is paused or disabled.
+    webhook_not_active = CONFLICT, "webhook_not_active", "The webhook is told of nothing now";
     /// Another operation is open on the organization.
     operation_in_progress = CONFLICT, "operation_in_progress", "Another operation is open";
     /// The first request with the key still runs.
@@ -245,6 +247,7 @@ impl From<AppError> for Problem {
             AppError::ProviderOrgAlreadyMapped => Self::provider_org_already_mapped(detail),
             AppError::VersionMismatch(_) => Self::precondition_failed(detail),
             AppError::WrongStatus(_) => Self::wrong_status(detail),
+            AppError::WebhookNotActive(_) => Self::webhook_not_active(detail),
             AppError::Busy => Self::operation_in_progress(detail),
             AppError::KeyReused => Self::idempotency_key_reused(detail),
             AppError::KeyInProgress => Self::idempotency_in_progress(detail),

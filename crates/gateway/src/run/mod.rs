@@ -3,6 +3,7 @@
 //! `serve`, `dev` and the end-to-end tests start the gateway by this one door. Nothing is decided here,
 //! and no signal is heard: who starts a [`Gateway`] stops it.
 
+mod courier;
 mod database;
 mod drain;
 mod error;
@@ -10,6 +11,7 @@ mod keys;
 
 use std::{net::SocketAddr, sync::Arc};
 
+use chrono::TimeDelta;
 use tokio::net::TcpListener;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -18,8 +20,8 @@ use tokio_util::{
 use tracing::{info, warn};
 
 use crate::{
-    app::{App, Clock, Fingerprints},
-    config::Config,
+    app::{App, Clock, Fingerprints, Sealer, Webhooks},
+    config::{Config, SealingKey, WebhooksConfig},
     http::{server, state::ApiState},
     operations::{Engine, EngineSettings},
     providers::Registry,
@@ -267,7 +269,20 @@ pub(crate) async fn open_app(
     let router = Router::new(config.routes.clone());
     let poll_every = config.operations.poll_every;
     let fingerprints = Fingerprints::new(&key);
-    Ok(App::new(store.clone(), engine, router, fingerprints, poll_every, clock))
+    let webhooks = webhooks(&config.webhooks)?;
+    Ok(App::new(store.clone(), engine, router, fingerprints, poll_every, clock, webhooks))
+}
+
+fn webhooks(config: &WebhooksConfig) -> Result<Webhooks, StartError> {
+    let key = config.encryption_key.as_ref().map(SealingKey::expose);
+    let sealer = Sealer::new(key).map_err(|error| StartError::failed(&error))?;
+    let lease =
+        TimeDelta::from_std(config.timeout * 2).map_err(|error| StartError::failed(&error))?;
+    Ok(Webhooks {
+        courier: Arc::new(courier::HttpCourier::new(config)),
+        sealer: Arc::new(sealer),
+        lease,
+    })
 }
 
 async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, StartError> {

@@ -36,6 +36,7 @@ mod sweep_missing;
 mod sweep_pages;
 mod sweep_rows;
 mod sweeps;
+mod webhooks;
 
 pub use audit::{EventCount, EventPlace, FeedRow};
 pub use begin::{
@@ -69,3 +70,7 @@ pub use seal::{FeedHead, Sealed};
 pub use sweep_missing::Unlisted;
 pub use sweep_pages::{Describe, Judge, SweptPage};
 pub use sweep_rows::{Sweep, SweepPhase, SweepState, Sweeps};
+pub use webhooks::{
+    ClaimedDelivery, DeliveryEnd, DeliveryEvent, DeliveryState, FannedOut, Keyed, Webhook,
+    WebhookBacklog, WebhookDelivery, WebhookEdit, WebhookState,
+};

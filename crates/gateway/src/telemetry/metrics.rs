@@ -56,6 +56,14 @@ pub const DISCREPANCIES_OPEN: &str = "gateway_discrepancies_open";
 pub const DB_CONNECTIONS: &str = "gateway_db_pool_connections";
 /// Gauge `{pool}`: the most connections that a pool may have.
 pub const DB_MAX_CONNECTIONS: &str = "gateway_db_pool_max_connections";
+/// Counter `{outcome}`: deliveries to webhooks that were sent: `delivered`, `retried`, `failed`.
+pub const WEBHOOK_ATTEMPTS: &str = "gateway_webhook_attempts_total";
+/// Counter: webhooks that the gateway disabled.
+pub const WEBHOOKS_DISABLED: &str = "gateway_webhooks_disabled_total";
+/// Gauge: deliveries to webhooks that have not ended.
+pub const WEBHOOKS_PENDING: &str = "gateway_webhook_deliveries_pending";
+/// Gauge: seconds since the oldest of them was first to be sent; 0 when there is none.
+pub const WEBHOOKS_OLDEST_PENDING: &str = "gateway_webhook_deliveries_oldest_age_seconds";
 /// Gauge `{version}`: always 1.
 pub const BUILD_INFO: &str = "gateway_build_info";
 
@@ -138,5 +146,13 @@ fn describe_all() {
     describe_gauge!(DISCREPANCIES_OPEN, "Discrepancies that are open, by kind.");
     describe_gauge!(DB_CONNECTIONS, "Connections of a pool, by state.");
     describe_gauge!(DB_MAX_CONNECTIONS, "The most connections that a pool may have.");
+    describe_counter!(WEBHOOK_ATTEMPTS, "Deliveries to webhooks that were sent, by outcome.");
+    describe_counter!(WEBHOOKS_DISABLED, "Webhooks that the gateway disabled.");
+    describe_gauge!(WEBHOOKS_PENDING, "Deliveries to webhooks that have not ended.");
+    describe_gauge!(
+        WEBHOOKS_OLDEST_PENDING,
+        Unit::Seconds,
+        "How long the oldest of them has waited; 0 when there is none."
+    );
     describe_gauge!(BUILD_INFO, "The running version.");
 }

@@ -9,10 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::outage::Outage;
 use crate::{
     app::App,
+    operations::now,
     store::{DiscrepancyKind, OperationState, StoreResult, TenantScope},
     telemetry::metrics::{
         DB_CONNECTIONS, DB_MAX_CONNECTIONS, DISCREPANCIES_OPEN, EVENTS_UNSEALED, OPERATIONS,
         OPERATIONS_OLDEST_UNKNOWN, OPERATIONS_QUARANTINED, SWEEP_LAST_SUCCESS_AGE,
+        WEBHOOKS_OLDEST_PENDING, WEBHOOKS_PENDING,
     },
 };
 
@@ -59,6 +61,9 @@ impl Gauges {
             gauge!(OPERATIONS, "state" => state.as_str()).set(count(state));
         }
         gauge!(OPERATIONS_QUARANTINED).set(count(OperationState::Quarantined));
+        let backlog = store.webhook_backlog(now()).await?;
+        gauge!(WEBHOOKS_PENDING).set(backlog.pending as f64);
+        gauge!(WEBHOOKS_OLDEST_PENDING).set(backlog.oldest_seconds as f64);
         gauge!(OPERATIONS_OLDEST_UNKNOWN).set(store.oldest_unknown_age().await?);
         gauge!(EVENTS_UNSEALED).set(store.unsealed_events().await? as f64);
         let open = store.open_discrepancies(&TenantScope::All).await?;

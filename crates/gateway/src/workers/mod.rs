@@ -9,6 +9,7 @@ mod outage;
 pub mod prune;
 pub mod seal;
 pub mod sweep;
+pub mod webhooks;
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -36,6 +37,10 @@ pub fn start(app: &Arc<App>, poll_every: Duration, tasks: &TaskTracker, stop: &C
     let (app, token) = with();
     tasks.spawn(keep("seal", stop.clone(), move || {
         seal::Seal::new(Arc::clone(&app), poll_every).run(token.clone())
+    }));
+    let (app, token) = with();
+    tasks.spawn(keep("webhooks", stop.clone(), move || {
+        webhooks::TellWebhooks::new(Arc::clone(&app), poll_every).run(token.clone())
     }));
     let (app, token) = with();
     tasks.spawn(keep("gauges", stop.clone(), move || {

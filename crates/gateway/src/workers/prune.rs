@@ -1,14 +1,17 @@
-//! Forgets what has been kept long enough: idempotency keys.
+//! Forgets what has been kept long enough: idempotency keys, and deliveries to webhooks that have ended.
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::outage::Outage;
-use crate::{app::App, store::StoreResult};
+use crate::{app::App, operations::now, store::StoreResult};
 
 const EVERY: Duration = Duration::from_secs(60 * 60);
+/// How long a webhook's deliveries are kept once they have ended.
+const KEEP_DELIVERIES: TimeDelta = TimeDelta::days(31);
 const AFTER_A_FAILURE: Duration = Duration::from_secs(60);
 
 /// The worker that forgets.
@@ -30,7 +33,10 @@ impl Prune {
     /// # Errors
     /// When the database fails.
     pub async fn step(&self) -> StoreResult<u64> {
-        self.app.store().prune_idempotency_keys().await
+        let keys = self.app.store().prune_idempotency_keys().await?;
+        // Each turn some of them: what is left waits an hour.
+        self.app.store().prune_deliveries(now() - KEEP_DELIVERIES).await?;
+        Ok(keys)
     }
 
     /// Steps until `stop`.

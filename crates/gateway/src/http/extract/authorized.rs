@@ -22,6 +22,16 @@ pub(crate) mod scope {
     pub(crate) trait Required: Send + Sync + 'static {
         /// The scope.
         const SCOPE: Scope;
+        /// One that is needed besides.
+        const AND: Option<Scope> = None;
+    }
+
+    /// To change webhooks: they are written, and show events.
+    #[derive(Debug)]
+    pub(crate) struct Webhooks;
+    impl Required for Webhooks {
+        const SCOPE: Scope = Scope::OrganizationsWrite;
+        const AND: Option<Scope> = Some(Scope::EventsRead);
     }
 
     macro_rules! scopes {
@@ -83,8 +93,10 @@ impl<S: scope::Required> FromRequestParts<ApiState> for Authorized<S> {
             .await
             .map_err(|error| refusal(&error))?;
         state.admit(parts, &caller)?;
-        if !caller.may(S::SCOPE) {
-            return Err(Problem::forbidden(format!("the token lacks the scope `{}`", S::SCOPE)));
+        for needed in [Some(S::SCOPE), S::AND].into_iter().flatten() {
+            if !caller.may(needed) {
+                return Err(Problem::forbidden(format!("the token lacks the scope `{needed}`")));
+            }
         }
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         Ok(Self {

@@ -26,6 +26,10 @@ pub(crate) enum ListKind {
     Events = 5,
     /// Discrepancies, first seen first.
     Discrepancies = 7,
+    /// Webhooks, oldest first.
+    Webhooks = 8,
+    /// Deliveries of a webhook, oldest first.
+    Deliveries = 9,
 }
 
 /// Where a page goes on, as the caller holds it: opaque.

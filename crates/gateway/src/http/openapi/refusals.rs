@@ -92,6 +92,8 @@ pub(super) fn operations(
 struct Call {
     needs_token: bool,
     writes: bool,
+    takes_a_key: bool,
+    is_of_webhooks: bool,
     has_body: bool,
     names_a_row: bool,
     is_of_an_organization: bool,
@@ -107,6 +109,8 @@ impl Call {
         Self {
             needs_token: !operation.security.iter().flatten().any(|needed| *needed == open),
             writes,
+            takes_a_key: matches!(method, "post" | "patch"),
+            is_of_webhooks: path.starts_with("/v1/webhooks"),
             has_body: operation.request_body.is_some(),
             names_a_row: path.contains('{'),
             is_of_an_organization: path.starts_with("/v1/organizations/{id}"),
@@ -148,8 +152,8 @@ impl Call {
     fn add_parameters(&self, operation: &mut Operation) {
         let rules = [
             (self.needs_token, "X-Request-Id"),
-            (self.writes, "Idempotency-Key"),
-            (self.writes, "Prefer"),
+            (self.takes_a_key, "Idempotency-Key"),
+            (self.takes_a_key && !self.is_of_webhooks, "Prefer"),
             (self.writes && self.is_of_an_organization, "If-Match"),
         ];
         for (holds, name) in rules {

@@ -20,6 +20,10 @@ pub(crate) mod organizations;
 mod plan_out;
 pub(crate) mod providers;
 pub(crate) mod sweeps;
+mod webhook_in;
+mod webhook_out;
+#[expect(unused_qualifications, reason = "utoipa's `params(..)` expands to a qualified path")]
+pub(crate) mod webhooks;
 mod written;
 
 pub(crate) use list::ListOut;

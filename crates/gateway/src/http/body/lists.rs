@@ -1,0 +1,47 @@
+//! Lists and numbers in a body.
+
+use serde_json::Value;
+
+use super::Object;
+
+impl Object<'_> {
+    /// A list of at most `most` different words, each without a fault; one that is named again counts once.
+    pub(crate) fn words(
+        &mut self,
+        name: &'static str,
+        most: usize,
+        fault_of: impl Fn(&str) -> Option<&'static str>,
+    ) -> Option<Vec<String>> {
+        let value = self.value(name)?;
+        let Some(items) = value.as_array() else {
+            self.fault(name, "invalid_type", "must be a list");
+            return None;
+        };
+        if items.len() > most {
+            self.fault(name, "invalid", format!("must be at most {most}"));
+            return None;
+        }
+        let mut words: Vec<String> = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let at = format!("{}/{index}", self.pointer(name));
+            match item.as_str().map(|text| (text, fault_of(text))) {
+                None => self.faults.add(&at, "invalid_type", "must be a text"),
+                Some((_, Some(fault))) => self.faults.add(&at, "invalid", fault),
+                Some((text, None)) if words.iter().any(|word| word == text) => {}
+                Some((text, None)) => words.push(text.to_owned()),
+            }
+        }
+        Some(words)
+    }
+
+    /// A whole number from 0 on that must be there.
+    pub(crate) fn number(&mut self, name: &'static str) -> Option<i64> {
+        let number = self.value(name).map(Value::as_i64);
+        match number {
+            None => self.fault(name, "required", "is required"),
+            Some(Some(number @ 0..)) => return Some(number),
+            Some(_) => self.fault(name, "invalid", "must be a whole number from 0 on"),
+        }
+        None
+    }
+}

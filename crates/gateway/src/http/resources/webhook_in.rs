@@ -1,0 +1,172 @@
+//! What callers send of a webhook, read field by field, so that every fault is found at once.
+
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{
+    app::NewWebhook,
+    http::body::{Faults, Object},
+    operations::FieldProblem,
+    store::{WebhookEdit, WebhookState},
+};
+
+/// Kinds of event that one webhook may name.
+const MOST_TYPES: usize = 32;
+
+/// A webhook to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = NewWebhook)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
+pub(crate) struct WebhookIn {
+    /// Where events are posted: https, on the public internet.
+    #[schema(format = "uri", min_length = 1, max_length = 1024)]
+    url: String,
+    /// The kinds of event that are told, such as `organization.usable`; left out or empty for all.
+    #[schema(max_items = 32)]
+    types: Option<Vec<String>>,
+    #[schema(min_length = 1, max_length = 256)]
+    description: Option<String>,
+}
+
+/// What is to change of a webhook; a field that is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = WebhookPatch)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
+pub(crate) struct WebhookPatchIn {
+    #[schema(format = "uri", min_length = 1, max_length = 1024)]
+    url: Option<String>,
+    /// Null or empty for all.
+    #[schema(max_items = 32)]
+    types: Option<Vec<String>>,
+    /// Null empties.
+    #[schema(min_length = 1, max_length = 256)]
+    description: Option<String>,
+    /// `paused`: what happens meanwhile is told later. `active`: it is told again, also one that was disabled.
+    state: Option<WantedStateIn>,
+}
+
+/// What a tenant may make of a webhook.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = WantedWebhookState)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WantedStateIn {
+    Active,
+    Paused,
+}
+
+/// From where a webhook is told again.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = ReplayWebhook)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
+pub(crate) struct ReplayIn {
+    /// What came after the event of this number is told again; 0 for everything.
+    #[schema(minimum = 0)]
+    after: i64,
+}
+
+/// Reads a webhook to make.
+pub(crate) fn read_new(body: &Value) -> NewWebhook {
+    let faults = Faults::default();
+    let mut new = NewWebhook::default();
+    if let Some(mut body) = Object::of_body(body, &faults) {
+        new.url = body.needed_text("url", 1024).unwrap_or_default();
+        new.types = types(&mut body).unwrap_or_default();
+        new.description = body.text("description", 256);
+        body.finish();
+    }
+    new.faults = faults.take();
+    new
+}
+
+/// Reads what is to change, and what is wrong with it.
+pub(crate) fn read_patch(body: &Value) -> (WebhookEdit, Vec<FieldProblem>) {
+    let faults = Faults::default();
+    let mut edit = WebhookEdit::default();
+    let is_given = |name: &str| body.get(name).is_some();
+    if let Some(mut fields) = Object::of_body(body, &faults) {
+        edit.url = fields.text("url", 1024);
+        let types = types(&mut fields);
+        edit.types = is_given("types").then(|| types.unwrap_or_default());
+        let description = fields.text("description", 256);
+        edit.description = is_given("description").then_some(description);
+        edit.state = fields.parsed("state", |text| match text.as_str() {
+            "active" => Ok(WebhookState::Active),
+            "paused" => Ok(WebhookState::Paused),
+            _ => Err("must be one of active, paused"),
+        });
+        for name in ["url", "state"] {
+            if body.get(name).is_some_and(Value::is_null) {
+                fields.fault(name, "required", "cannot be emptied");
+            }
+        }
+        fields.finish();
+    }
+    (edit, faults.take())
+}
+
+/// Reads from where to tell again.
+pub(crate) fn read_replay(body: &Value) -> Result<i64, Vec<FieldProblem>> {
+    let faults = Faults::default();
+    let mut after = None;
+    if let Some(mut fields) = Object::of_body(body, &faults) {
+        after = fields.number("after");
+        fields.finish();
+    }
+    let found = faults.take();
+    match after {
+        Some(after) if found.is_empty() => Ok(after),
+        Some(_) | None => Err(found),
+    }
+}
+
+fn types(body: &mut Object<'_>) -> Option<Vec<String>> {
+    body.words("types", MOST_TYPES, |text| {
+        let is_word = |word: &str| {
+            !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        };
+        let is_type = text.len() <= 64 && text.contains('.') && text.split('.').all(is_word);
+        (!is_type).then_some("must be a kind of event such as organization.created")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pointers(faults: &[FieldProblem]) -> Vec<&str> {
+        faults.iter().map(|fault| fault.pointer.as_str()).collect()
+    }
+
+    #[test]
+    fn every_fault_of_a_new_webhook_is_found() {
+        let new = read_new(&json!({"types": ["organization.created", "x", 7], "secret": "mine"}));
+        assert_eq!(pointers(&new.faults), ["/url", "/types/1", "/types/2", "/secret"]);
+        let new = read_new(&json!({"url": "https://a.test/", "types": ["a.b", "a.b"]}));
+        assert_eq!((new.types, new.faults), (vec!["a.b".to_owned()], vec![]));
+    }
+
+    #[test]
+    fn a_patch_names_what_changes_and_null_empties_what_may_be_empty() {
+        let (edit, faults) = read_patch(&json!({"types": null, "description": null}));
+        assert!(faults.is_empty());
+        assert_eq!((edit.types, edit.description), (Some(vec![]), Some(None)));
+        assert_eq!(read_patch(&json!({})).0, WebhookEdit::default());
+        let (_, faults) = read_patch(&json!({"url": null, "state": "disabled"}));
+        assert_eq!(pointers(&faults), ["/state", "/url"]);
+    }
+
+    #[test]
+    fn a_replay_begins_after_a_number() {
+        assert_eq!(read_replay(&json!({"after": 0})).unwrap(), 0);
+        for wrong in [json!({}), json!({"after": -1}), json!({"after": "1"}), json!({"after": 1.5})]
+        {
+            assert_eq!(pointers(&read_replay(&wrong).unwrap_err()), ["/after"], "{wrong}");
+        }
+    }
+}
