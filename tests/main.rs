@@ -29,4 +29,5 @@ mod patch;
 mod read;
 mod sweep;
 mod tenants;
+mod webhooks;
 mod workers;

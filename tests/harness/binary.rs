@@ -107,6 +107,18 @@ impl Running {
         in_time(self.errors.next_line()).await.expect("its errors can be read")
     }
 
+    /// Waits until it says where it listens, and answers that; its log must be JSON.
+    pub(crate) async fn address(&mut self) -> String {
+        loop {
+            let line = self.told().await.expect("it says that it runs");
+            let listens =
+                line.split_once("\"listen\":\"").filter(|_| line.contains("the gateway runs"));
+            if let Some((address, _)) = listens.and_then(|(_, rest)| rest.split_once('"')) {
+                return format!("http://{address}");
+            }
+        }
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = self.child.id().expect("it has not ended");

@@ -63,6 +63,11 @@ impl Client {
         self.call(Method::POST, path).json(body)
     }
 
+    /// DELETE.
+    pub(crate) fn delete(&self, path: &str) -> Call {
+        self.call(Method::DELETE, path)
+    }
+
     /// Patches by JSON.
     pub(crate) fn patch(&self, path: &str, body: &Value) -> Call {
         self.call(Method::PATCH, path).json(body)

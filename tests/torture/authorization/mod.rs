@@ -107,7 +107,7 @@ fn bearers_for(
         tenant: Some(tenant),
         scopes: scopes.into_iter().collect(),
     };
-    let needed = |scope: &Scope| operation.scope.as_deref() == Some(scope.name());
+    let needed = |scope: &Scope| operation.scopes.iter().any(|it| it == scope.name());
     let not_admin = |scope: &Scope| *scope != Scope::Admin;
     let good = world.token(OWNER, Scope::ALL.into_iter().collect());
     let changed = good.rsplit_once('.').map(|(signed, _)| format!("{signed}.{}", "A".repeat(43)));
@@ -155,10 +155,13 @@ fn expired(world: &World) -> Result<String, Fault> {
 
 /// What must become of a request with this token.
 fn fate(operation: &Documented, asked: &Asked, bearer: &Bearer) -> Fate {
-    let Some(scope) = &operation.scope else { return Fate::Allowed };
+    if operation.scopes.is_empty() {
+        return Fate::Allowed;
+    }
     let Some(tenant) = bearer.tenant else { return Fate::Unauthenticated };
     let is_admin = bearer.scopes.iter().any(|it| it == Scope::Admin);
-    let has_scope = bearer.scopes.iter().any(|it| it.name() == scope);
+    let has = |scope: &String| bearer.scopes.iter().any(|it| it.name() == scope);
+    let has_scope = operation.scopes.iter().all(has);
     match (is_admin, has_scope) {
         (false, false) => Fate::Forbidden,
         (false, true) if asked.is_of_a_tenant && tenant != OWNER => Fate::NotFound,

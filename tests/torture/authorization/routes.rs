@@ -12,8 +12,8 @@ use crate::{harness::Client, real::Fault};
 pub(super) struct Documented {
     pub(super) method: Method,
     pub(super) path: String,
-    /// The scope that it wants; `None` where it is for everybody.
-    pub(super) scope: Option<String>,
+    /// The scopes that it wants, all of them; none where it is for everybody.
+    pub(super) scopes: Vec<String>,
     pub(super) has_body: bool,
 }
 
@@ -38,12 +38,17 @@ pub(super) fn documented(document: &Value) -> Result<Vec<Documented>, Fault> {
             if !METHODS.contains(&method) {
                 continue;
             }
-            let scope = operation["security"][0]["bearer"][0].as_str().map(str::to_owned);
-            if path.starts_with("/v1/") && scope.is_none() {
+            let wanted = operation["security"][0]["bearer"].as_array();
+            let scopes: Vec<String> = wanted
+                .into_iter()
+                .flatten()
+                .filter_map(|scope| scope.as_str().map(str::to_owned))
+                .collect();
+            if path.starts_with("/v1/") && scopes.is_empty() {
                 return Err(Fault(format!("{method} {path} names no scope")));
             }
             let has_body = operation["requestBody"].is_object();
-            found.push(Documented { method, path: path.clone(), scope, has_body });
+            found.push(Documented { method, path: path.clone(), scopes, has_body });
         }
     }
     if found.is_empty() {

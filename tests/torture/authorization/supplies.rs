@@ -28,6 +28,8 @@ pub(super) struct Things {
     unmapped: String,
     /// A customer that is not there yet.
     fresh: String,
+    /// A webhook, where one is asked for.
+    webhook: String,
 }
 
 /// A request, but for its token.
@@ -63,7 +65,12 @@ impl Things {
         let seeded = seeded.map_err(Fault::of("a stranger"))?;
         let unmapped = seeded.first().map(ToString::to_string).unwrap_or_default();
         let fresh = format!("new-{number}");
-        Ok(Self { customer, cloud, commitments, operation, unmapped, fresh })
+        let webhook = if path.starts_with("/v1/webhooks/") {
+            text(&owner.post("/v1/webhooks", &receiver()).await.expect(201)["id"])?
+        } else {
+            String::new()
+        };
+        Ok(Self { customer, cloud, commitments, operation, unmapped, fresh, webhook })
     }
 
     /// The request of an operation of the document.
@@ -95,11 +102,12 @@ impl Things {
 
     /// Ids in paths: below which path, the parameter, the id, and whether it is a row of one tenant. The
     /// first that fits is taken.
-    fn ids(&self) -> [(&'static str, &'static str, &str, bool); 5] {
+    fn ids(&self) -> [(&'static str, &'static str, &str, bool); 6] {
         [
             ("/v1/organizations/{id}/members", "{id}", &self.commitments, true),
             ("/v1/organizations/", "{id}", &self.cloud, true),
             ("/v1/operations/", "{id}", &self.operation, true),
+            ("/v1/webhooks/", "{id}", &self.webhook, true),
             ("/v1/customers/", "{customer_id}", &self.customer, true),
             ("/v1/providers/", "{name}", "scaleway", false),
         ]
@@ -130,10 +138,18 @@ impl Things {
             ("POST", "/v1/operations/{id}/resolve") => {
                 json!({ "outcome": "abandoned", "reason": "nobody knows" })
             }
+            ("POST", "/v1/webhooks") => receiver(),
+            ("PATCH", "/v1/webhooks/{id}") => json!({ "description": self.fresh }),
+            ("POST", "/v1/webhooks/{id}/replay") => json!({ "after": 0 }),
             ("POST", "/v1/routes/resolve") => json!({ "customer_id": self.fresh }),
             _ => return None,
         })
     }
+}
+
+/// A webhook to make. Nobody listens there.
+fn receiver() -> Value {
+    json!({ "url": "https://hooks.acme.test/events" })
 }
 
 /// An invitation whose answer was lost, so that it waits for a person.

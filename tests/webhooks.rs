@@ -1,0 +1,350 @@
+//! Telling webhooks: what is sent, in which order, how often, and where it may go at all.
+
+use chrono::{TimeDelta, Utc};
+use nix::sys::signal::Signal;
+use partner_gateway::auth::Scope;
+use serde_json::{Value, json};
+use standardwebhooks::Webhook;
+
+use crate::harness::{Client, Receiver, Settings, World, cloud_customer};
+
+const HOOKS: &str = "/v1/webhooks";
+
+/// A world whose webhooks may lie on this machine.
+async fn local() -> World {
+    World::with(settings()).await
+}
+
+fn settings() -> Settings {
+    Settings::default()
+        .with("GATEWAY_WEBHOOKS__ALLOW_PRIVATE_ADDRESSES", "true")
+        .with("GATEWAY_WEBHOOKS__TIMEOUT", "1s")
+}
+
+async fn hook(client: &Client, receiver: &Receiver) -> Value {
+    client.post(HOOKS, &json!({"url": receiver.url()})).await.expect(201)
+}
+
+fn path(hook: &Value, action: &str) -> String {
+    format!("{HOOKS}/{}{action}", hook["id"].as_str().unwrap())
+}
+
+/// All deliveries of a webhook.
+async fn deliveries(client: &Client, hook: &Value) -> Vec<Value> {
+    let page = client.get(&path(hook, "/deliveries?limit=200")).await.expect(200);
+    page["items"].as_array().unwrap().clone()
+}
+
+/// Locks an organization and unlocks it, `times` over: two events each.
+async fn keep_busy(client: &Client, org: &Value, times: usize) {
+    let id = org["id"].as_str().unwrap();
+    for _ in 0..times {
+        for action in ["lock", "unlock"] {
+            let path = format!("/v1/organizations/{id}/{action}");
+            client.post(&path, &json!({})).await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_are_posted_as_the_specification_asks_and_the_secret_is_shown_once() {
+    let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let world = World::with(
+        settings().with("HOOK_KEY", key).with("GATEWAY_WEBHOOKS__ENCRYPTION_KEY__ENV", "HOOK_KEY"),
+    )
+    .await;
+    let (client, receiver) = (world.client(), Receiver::start().await);
+    let made = hook(&client, &receiver).await;
+    let secret = made["secret"].as_str().unwrap();
+    let org = client.create(&cloud_customer("cust-1")).await;
+    let seen = receiver.until(|seen| !seen.is_empty()).await;
+    let oracle = Webhook::new(secret).unwrap();
+    for post in &seen {
+        oracle.verify(&post.body, &post.headers).unwrap();
+        assert_eq!(post.json()["data"]["organization_id"], org["id"]);
+    }
+    let first = seen[0].json();
+    assert_eq!(first["type"], "organization.created");
+    assert_eq!(first["data"]["organization_sequence"], 1);
+    assert!(!String::from_utf8_lossy(&seen[0].body).contains("cust-1@acme.test"), "it is masked");
+    let shown = client.get(&path(&made, "")).await.expect(200);
+    assert!(shown.get("secret").is_none(), "{shown}");
+    let bare = secret.strip_prefix("whsec_").unwrap();
+    let dump = world.dump().await;
+    assert!(!dump.contains(bare) && !dump.contains(key));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn of_two_secrets_both_sign_after_a_rotation() {
+    let world = local().await;
+    let (client, receiver) = (world.client(), Receiver::start().await);
+    let made = hook(&client, &receiver).await;
+    let rotated = client.post(&path(&made, "/rotate-secret"), &json!({})).await.expect(200);
+    assert_ne!(rotated["secret"], made["secret"]);
+    let test = client.post(&path(&made, "/test"), &json!({})).await.expect(202);
+    assert_eq!((&test["type"], &test["sequence"]), (&json!("webhook.test"), &Value::Null));
+    let seen = receiver.until(|seen| seen.len() == 1).await;
+    for hook in [&made, &rotated] {
+        let oracle = Webhook::new(hook["secret"].as_str().unwrap()).unwrap();
+        oracle.verify(&seen[0].body, &seen[0].headers).unwrap();
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_organization_waits_for_its_failing_event_and_others_go_on() {
+    let world = local().await;
+    let (client, receiver) = (world.client(), Receiver::start().await);
+    let made = hook(&client, &receiver).await;
+    let one = client.create(&cloud_customer("cust-1")).await;
+    receiver.until(|seen| !seen.is_empty()).await;
+    receiver.until_quiet(&client, &made).await;
+    let slow = one["id"].as_str().unwrap().to_owned();
+    receiver.answer(move |post| if post.organization() == slow { 500 } else { 204 });
+    let before = receiver.seen().len();
+    keep_busy(&client, &one, 2).await;
+    let other = client.create(&cloud_customer("cust-2")).await;
+    keep_busy(&client, &other, 1).await;
+    let of = |posts: &[crate::harness::Post], org: &Value| {
+        let all = posts.iter().filter(|post| post.organization() == org["id"].as_str().unwrap());
+        all.map(crate::harness::Post::number).collect::<Vec<_>>()
+    };
+    let seen = receiver.until(|seen| of(seen, &other).len() >= 3).await;
+    assert_eq!(of(&seen, &other)[..3], [1, 2, 3]);
+    let held = of(&seen[before..], &one);
+    assert!(held.iter().all(|number| *number == held[0]), "only the first was sent: {held:?}");
+
+    receiver.answer(|_| 204);
+    let seen = receiver.until(|seen| of(seen, &one).last() >= Some(&(held[0] + 3))).await;
+    let mut order = of(&seen[before..], &one);
+    order.dedup();
+    assert_eq!(order, (held[0]..held[0] + 4).collect::<Vec<_>>());
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_not_taken_for_a_day_is_given_up_and_the_next_goes() {
+    let world = local().await;
+    let (client, receiver) = (world.client(), Receiver::start().await);
+    let made = hook(&client, &receiver).await;
+    receiver.answer(|post| if post.number() == 1 { 307 } else { 204 });
+    let org = client.create(&cloud_customer("cust-1")).await;
+    keep_busy(&client, &org, 1).await;
+    while deliveries(&client, &made).await.len() < 3 {}
+    receiver.until(|seen| !seen.is_empty()).await;
+    receiver.until_quiet(&client, &made).await;
+    let first = deliveries(&client, &made).await[0].clone();
+    assert_eq!((&first["state"], &first["last_status"]), (&json!("pending"), &json!(307)));
+    assert!(first["last_error"].as_str().unwrap().contains("redirect"), "{first}");
+    for hours in [12, 25] {
+        world.app().tell_webhooks(Utc::now() + TimeDelta::hours(hours)).await.unwrap();
+    }
+    receiver.until(|seen| seen.iter().any(|post| post.number() == 3)).await;
+    receiver.until_quiet(&client, &made).await;
+    let all = deliveries(&client, &made).await;
+    assert_eq!(all[0]["state"], "failed");
+    assert!(!all[0]["finished_at"].is_null());
+    assert!(all[1..].iter().all(|delivery| delivery["state"] == "delivered"), "{all:?}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_gone_is_told_no_more_until_it_is_back() {
+    let world = local().await;
+    let (client, receiver) = (world.client(), Receiver::start().await);
+    let made = hook(&client, &receiver).await;
+    receiver.answer(|_| 410);
+    client.create(&cloud_customer("cust-1")).await;
+    receiver.until(|seen| !seen.is_empty()).await;
+    receiver.until_quiet(&client, &made).await;
+    let gone = client.get(&path(&made, "")).await.expect(200);
+    assert_eq!(gone["state"], "disabled");
+    assert!(gone["disabled_reason"].as_str().unwrap().contains("410"));
+    client.post(&path(&made, "/test"), &json!({})).await.problem(409, "webhook_not_active");
+    receiver.answer(|_| 204);
+    let back = client.patch(&path(&made, ""), &json!({"state": "active"})).await.expect(200);
+    assert_eq!((&back["state"], &back["disabled_reason"]), (&json!("active"), &Value::Null));
+    client.create(&cloud_customer("cust-2")).await;
+    receiver.until(|seen| seen.len() >= 2).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_happens_while_it_is_paused_is_told_later_and_again_on_request() {
+    let world = local().await;
+    let (client, receiver) = (world.client(), Receiver::start().await);
+    let made = hook(&client, &receiver).await;
+    client.patch(&path(&made, ""), &json!({"state": "paused"})).await.expect(200);
+    client.create(&cloud_customer("cust-1")).await;
+    world.app().tell_webhooks(Utc::now()).await.unwrap();
+    assert!(receiver.seen().is_empty());
+    client.patch(&path(&made, ""), &json!({"state": "active"})).await.expect(200);
+    let seen = receiver.until(|seen| !seen.is_empty()).await;
+    receiver.until_quiet(&client, &made).await;
+    let told = receiver.seen().len();
+    let (first, id) = (seen[0].json()["data"]["sequence"].as_i64().unwrap(), seen[0].id());
+    let replay = client.post(&path(&made, "/replay"), &json!({"after": first - 1})).await;
+    replay.expect(202);
+    let seen = receiver.until(|seen| seen.len() == 2 * told).await;
+    assert_eq!(seen[told].id(), id, "an event keeps its id");
+    client
+        .post(&path(&made, "/replay"), &json!({"after": -1}))
+        .await
+        .problem(422, "validation_failed");
+    client.delete(&path(&made, "")).await.expect(204);
+    client.get(&path(&made, "")).await.problem(404, "not_found");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_repeated_request_makes_nothing_twice_and_shows_what_it_made() {
+    let world = local().await;
+    let (client, receiver) = (world.client(), Receiver::start().await);
+    let body = json!({"url": receiver.url()});
+    let made = client.post(HOOKS, &body).key("hook-1").await.expect(201);
+    let again = client.post(HOOKS, &body).key("hook-1").await;
+    assert_eq!(again.header("idempotent-replayed"), "true");
+    let again = again.expect(200);
+    assert_eq!((&again["id"], &again["secret"]), (&made["id"], &made["secret"]));
+    let other = json!({"url": receiver.url(), "types": ["organization.locked"]});
+    client.post(HOOKS, &other).key("hook-1").await.problem(422, "idempotency_key_reused");
+    let rotate = || client.post(&path(&made, "/rotate-secret"), &json!({})).key("rotate-1");
+    let rotated = rotate().await.expect(200);
+    assert_ne!(rotated["secret"], made["secret"]);
+    assert_eq!(rotate().await.expect(200)["secret"], rotated["secret"]);
+    let test = || client.post(&path(&made, "/test"), &json!({})).key("test-1");
+    assert_eq!(test().await.expect(202)["id"], test().await.expect(202)["id"]);
+    let pause = json!({"state": "paused"});
+    client.patch(&path(&made, ""), &pause).key("pause-1").await.expect(200);
+    client.patch(&path(&made, ""), &json!({"state": "active"})).await.expect(200);
+    let replay = client.patch(&path(&made, ""), &pause).key("pause-1").await;
+    assert_eq!(replay.header("idempotent-replayed"), "true");
+    assert_eq!(replay.expect(200)["state"], "active", "it answers what is, and does nothing");
+    receiver.until(|seen| seen.len() == 1).await;
+    assert_eq!(client.get(HOOKS).await.expect(200)["items"].as_array().unwrap().len(), 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn kinds_that_are_not_asked_for_are_not_told_nor_are_others_events() {
+    let world = local().await;
+    let (client, receiver) = (world.client(), Receiver::start().await);
+    let body = json!({"url": receiver.url(), "types": ["organization.locked"]});
+    let made = client.post(HOOKS, &body).await.expect(201);
+    let shop = world.client_of("shop");
+    let theirs = shop.create(&cloud_customer("cust-9")).await;
+    keep_busy(&shop, &theirs, 1).await;
+    let org = client.create(&cloud_customer("cust-1")).await;
+    keep_busy(&client, &org, 1).await;
+    let seen = receiver.until(|seen| !seen.is_empty()).await;
+    receiver.until_quiet(&client, &made).await;
+    assert_eq!(receiver.seen().len(), 1);
+    assert_eq!(seen[0].json()["type"], "organization.locked");
+    assert_eq!(seen[0].organization(), org["id"].as_str().unwrap());
+
+    shop.get(&path(&made, "")).await.problem(404, "not_found");
+    shop.get(&path(&made, "/deliveries")).await.problem(404, "not_found");
+    shop.patch(&path(&made, ""), &json!({"state": "paused"})).await.problem(404, "not_found");
+    shop.delete(&path(&made, "")).await.problem(404, "not_found");
+    for action in ["/test", "/rotate-secret"] {
+        shop.post(&path(&made, action), &json!({})).await.problem(404, "not_found");
+    }
+    shop.post(&path(&made, "/replay"), &json!({"after": 0})).await.problem(404, "not_found");
+    assert_eq!(shop.get(HOOKS).await.expect(200)["items"], json!([]));
+    let reader = world.client_with("crm", [Scope::EventsRead]);
+    assert_eq!(reader.get(HOOKS).await.expect(200)["items"][0]["id"], made["id"]);
+    reader.post(HOOKS, &body).await.problem(403, "forbidden");
+    let writer = world.client_with("crm", [Scope::OrganizationsWrite]);
+    writer.post(HOOKS, &body).await.problem(403, "forbidden");
+    writer.get(HOOKS).await.problem(403, "forbidden");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_receiver_lies_on_the_public_internet() {
+    let world = World::new().await;
+    let client = world.client();
+    for url in [
+        "http://hooks.acme.test/",
+        "https://localhost/",
+        "https://127.0.0.1/",
+        "https://[::1]/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://10.1.2.3/",
+        "https://100.100.100.200/",
+        "https://[fd00:ec2::254]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://0x7f000001/",
+        "https://user:secret@hooks.acme.test/",
+        "ftp://hooks.acme.test/",
+        "hooks.acme.test",
+    ] {
+        let problem = client.post(HOOKS, &json!({"url": url})).await;
+        let problem = problem.problem(422, "validation_failed");
+        assert_eq!(problem["errors"][0]["pointer"], "/url", "{url}: {problem}");
+        assert_eq!(problem["errors"].as_array().unwrap().len(), 1, "{url}: {problem}");
+    }
+    let made = client.post(HOOKS, &json!({"url": "https://hooks.acme.test/in"})).await.expect(201);
+    let edit = json!({"url": "https://192.168.1.1/"});
+    client.patch(&path(&made, ""), &edit).await.problem(422, "validation_failed");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn killed_in_the_middle_it_loses_nothing_and_keeps_the_order() {
+    let world = World::with(Settings { gateways: 0, ..settings() }).await;
+    let receiver = Receiver::start().await;
+    let serve = || {
+        let command = world.command("serve").env("GATEWAY_TELEMETRY__LOG_LEVEL", "info");
+        command.env("GATEWAY_TELEMETRY__LOG_FORMAT", "json").start()
+    };
+    let (mut running, file) = serve();
+    let mut files = vec![file];
+    let client = Client::of(&running.address().await, &world.token("crm", all_scopes()));
+    hook(&client, &receiver).await;
+    let orgs = [
+        client.create(&cloud_customer("cust-1")).await,
+        client.create(&cloud_customer("cust-2")).await,
+    ];
+    tokio::join!(keep_busy(&client, &orgs[0], 6), keep_busy(&client, &orgs[1], 6));
+    for at_least in [5, 12] {
+        receiver.until(|seen| seen.len() >= at_least).await;
+        running.signal(Signal::SIGKILL);
+        running.ended().await;
+        let (again, file) = serve();
+        running = again;
+        files.push(file);
+        running.address().await;
+    }
+    let complete = |seen: &[crate::harness::Post]| {
+        orgs.iter().all(|org| {
+            let id = org["id"].as_str().unwrap();
+            let of = seen.iter().filter(|post| post.organization() == id);
+            of.map(crate::harness::Post::number).max() >= Some(13)
+        })
+    };
+    let seen = receiver.until(complete).await;
+    for org in &orgs {
+        let id = org["id"].as_str().unwrap();
+        let mut numbers: Vec<i64> = seen
+            .iter()
+            .filter(|post| post.organization() == id)
+            .map(crate::harness::Post::number)
+            .collect();
+        numbers.dedup();
+        let last = *numbers.last().unwrap();
+        assert_eq!(
+            numbers,
+            (1..=last).collect::<Vec<_>>(),
+            "each, in order, again at most at once"
+        );
+    }
+    running.signal(Signal::SIGTERM);
+    assert_eq!(running.ended().await.0, Some(0));
+    world.finish().await;
+}
+
+fn all_scopes() -> partner_gateway::auth::ScopeSet {
+    Scope::ALL.into_iter().collect()
+}
