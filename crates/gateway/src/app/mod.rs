@@ -45,8 +45,8 @@ pub use patch::Editable;
 pub use providers::{ProviderView, SweepView};
 pub use sweeps::SweepStep;
 pub use webhooks::{
-    Courier, NewWebhook, Posted, Replayable, Round, Sealer, SecretFault, ShownSecret, WEBHOOK_TEST,
-    WebhookSecret, Webhooks,
+    Courier, DeliveryHeaders, NewWebhook, Posted, Replayable, Round, Sealer, SecretFault,
+    ShownSecret, WEBHOOK_TEST, WebhookSecret, Webhooks,
 };
 pub use write::Written;
 

@@ -6,7 +6,7 @@ use provider_http::{HookClient, HookConfig, check_hook_url, system_lookup};
 use url::Url;
 
 use crate::{
-    app::{Courier, Posted},
+    app::{Courier, DeliveryHeaders, Posted},
     config::WebhooksConfig,
 };
 
@@ -47,7 +47,7 @@ impl Courier for HttpCourier {
     async fn post(
         &self,
         url: &str,
-        headers: Vec<(&'static str, String)>,
+        headers: DeliveryHeaders,
         body: Vec<u8>,
     ) -> Result<Posted, String> {
         let url = self.read(url).map_err(|fault| format!("the URL {fault}"))?;

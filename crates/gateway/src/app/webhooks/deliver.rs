@@ -7,6 +7,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use super::{
+    DeliveryHeaders,
     schedule::{Sending, judge},
     secret::SecretFault,
     sign,
@@ -88,7 +89,7 @@ impl App {
         &self,
         delivery: &ClaimedDelivery,
         now: DateTime<Utc>,
-    ) -> Result<(Vec<(&'static str, String)>, Vec<u8>), SecretFault> {
+    ) -> Result<(DeliveryHeaders, Vec<u8>), SecretFault> {
         let kept = std::iter::once(&delivery.secret).chain(&delivery.old_secret);
         let open = |kept: &Vec<u8>| self.webhooks.sealer.open(delivery.webhook_id, kept);
         let secrets = kept.map(open).collect::<Result<Vec<_>, _>>()?;

@@ -17,6 +17,9 @@ pub use manage::{NewWebhook, Replayable, ShownSecret, WEBHOOK_TEST};
 pub use schedule::Posted;
 pub use secret::{Sealer, SecretFault, WebhookSecret};
 
+/// The headers of a delivery.
+pub type DeliveryHeaders = Vec<(&'static str, String)>;
+
 /// Reaches receivers.
 #[async_trait]
 pub trait Courier: std::fmt::Debug + Send + Sync + 'static {
@@ -30,7 +33,7 @@ pub trait Courier: std::fmt::Debug + Send + Sync + 'static {
     async fn post(
         &self,
         url: &str,
-        headers: Vec<(&'static str, String)>,
+        headers: DeliveryHeaders,
         body: Vec<u8>,
     ) -> Result<Posted, String>;
 }

@@ -5,7 +5,7 @@ use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 
-use super::secret::WebhookSecret;
+use super::{DeliveryHeaders, secret::WebhookSecret};
 
 /// The headers of a delivery: id, time, and a signature for each secret.
 pub(super) fn headers(
@@ -13,7 +13,7 @@ pub(super) fn headers(
     at: DateTime<Utc>,
     body: &[u8],
     secrets: &[WebhookSecret],
-) -> Vec<(&'static str, String)> {
+) -> DeliveryHeaders {
     let seconds = at.timestamp().to_string();
     let signed = [id.as_bytes(), b".", seconds.as_bytes(), b".", body].concat();
     let signatures: Vec<String> = secrets
