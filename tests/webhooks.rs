@@ -150,6 +150,25 @@ async fn what_is_not_taken_for_a_day_is_given_up_and_the_next_goes() {
 }
 
 #[tokio::test]
+async fn nothing_but_failures_for_days_disables_it() {
+    let world = local().await;
+    let (client, receiver) = (world.client(), Receiver::start().await);
+    let made = hook(&client, &receiver).await;
+    receiver.answer(|_| 500);
+    client.create(&cloud_customer("cust-1")).await;
+    receiver.until(|seen| !seen.is_empty()).await;
+    receiver.until_quiet(&client, &made).await;
+    let failing = client.get(&path(&made, "")).await.expect(200);
+    assert_eq!(failing["state"], "active");
+    assert!(!failing["failing_since"].is_null());
+    world.app().tell_webhooks(Utc::now() + TimeDelta::days(6)).await.unwrap();
+    let disabled = client.get(&path(&made, "")).await.expect(200);
+    assert_eq!(disabled["state"], "disabled");
+    assert!(disabled["disabled_reason"].as_str().unwrap().contains("for days"), "{disabled}");
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_receiver_that_is_gone_is_told_no_more_until_it_is_back() {
     let world = local().await;
     let (client, receiver) = (world.client(), Receiver::start().await);
