@@ -250,6 +250,8 @@ async fn assert_whole(world: &World) {
             table = line;
         }
     }
+    // What is usable from the first is told so besides.
+    tables.entry("events").or_default().retain(|row| row.contains(",organization.adopted,"));
     let ids = |table: &str, column: usize| -> Vec<&str> {
         let rows = tables.get(table).into_iter().flatten();
         let mut ids: Vec<&str> =

@@ -2,7 +2,7 @@
 //! line here where it takes either; without it the layer fails and says so.
 
 use reqwest::Method;
-use sandbox::{Answer, Fault as ProviderFault, FaultRule, Operation, Provider};
+use sandbox::{Answer, ConsoleEdit, Fault as ProviderFault, FaultRule, Operation, Provider};
 use serde_json::{Value, json};
 
 use crate::{
@@ -24,6 +24,8 @@ pub(super) struct Things {
     pub(super) commitments: String,
     /// An operation; one that waits for a person where a person is asked.
     operation: String,
+    /// A field that differs at the provider; of the organization at Scaleway.
+    discrepancy: String,
     /// An organization at Scaleway that nobody has mapped.
     unmapped: String,
     /// A customer that is not there yet.
@@ -53,7 +55,13 @@ impl Things {
         number: u64,
     ) -> Result<Self, Fault> {
         let customer = format!("cust-{number}");
-        let cloud = text(&owner.create(&cloud_customer(&customer)).await["id"])?;
+        let made = owner.create(&cloud_customer(&customer)).await;
+        let cloud = text(&made["id"])?;
+        let discrepancy = if path.starts_with("/v1/discrepancies/") {
+            drifted(world, owner, &made).await?
+        } else {
+            String::new()
+        };
         let commitments = text(&owner.create(&commitments_customer(&customer)).await["id"])?;
         let operation = if path.ends_with("/resolve") {
             waiting(world, owner, &commitments, number).await?
@@ -70,7 +78,7 @@ impl Things {
         } else {
             String::new()
         };
-        Ok(Self { customer, cloud, commitments, operation, unmapped, fresh, webhook })
+        Ok(Self { customer, cloud, commitments, operation, discrepancy, unmapped, fresh, webhook })
     }
 
     /// The request of an operation of the document.
@@ -102,12 +110,13 @@ impl Things {
 
     /// Ids in paths: below which path, the parameter, the id, and whether it is a row of one tenant. The
     /// first that fits is taken.
-    fn ids(&self) -> [(&'static str, &'static str, &str, bool); 6] {
+    fn ids(&self) -> [(&'static str, &'static str, &str, bool); 7] {
         [
             ("/v1/organizations/{id}/members", "{id}", &self.commitments, true),
             ("/v1/organizations/", "{id}", &self.cloud, true),
             ("/v1/operations/", "{id}", &self.operation, true),
             ("/v1/webhooks/", "{id}", &self.webhook, true),
+            ("/v1/discrepancies/", "{id}", &self.discrepancy, true),
             ("/v1/customers/", "{customer_id}", &self.customer, true),
             ("/v1/providers/", "{name}", "scaleway", false),
         ]
@@ -138,6 +147,7 @@ impl Things {
             ("POST", "/v1/operations/{id}/resolve") => {
                 json!({ "outcome": "abandoned", "reason": "nobody knows" })
             }
+            ("POST", "/v1/discrepancies/{id}/resolve") => json!({ "action": "dismiss" }),
             ("POST", "/v1/webhooks") => receiver(),
             ("PATCH", "/v1/webhooks/{id}") => json!({ "description": self.fresh }),
             ("POST", "/v1/webhooks/{id}/replay") => json!({ "after": 0 }),
@@ -150,6 +160,18 @@ impl Things {
 /// A webhook to make. Nobody listens there.
 fn receiver() -> Value {
     json!({ "url": "https://hooks.acme.test/events" })
+}
+
+/// An organization is renamed at its provider, and that is found.
+async fn drifted(world: &World, owner: &Client, made: &Value) -> Result<String, Fault> {
+    let (id, there) = (text(&made["id"])?, text(&made["provider_org_id"])?);
+    let there = there.parse().map_err(Fault::of("an id at the provider"))?;
+    let renamed = ConsoleEdit { name: Some(format!("renamed {id}")), ..ConsoleEdit::default() };
+    world.providers().edit(there, renamed).map_err(Fault::of("a rename"))?;
+    let sweep = world.admin().post("/v1/providers/scaleway/sweep", &json!({})).wait(60).await;
+    let found = owner.get(&format!("/v1/discrepancies?organization_id={id}")).await.json;
+    let only = &found["items"][0]["id"];
+    only.as_str().map(str::to_owned).ok_or_else(|| Fault(format!("nothing drifted: {sweep:?}")))
 }
 
 /// An invitation whose answer was lost, so that it waits for a person.
