@@ -238,6 +238,20 @@ async fn what_is_younger_than_the_settle_window_is_not_judged() {
 }
 
 #[tokio::test]
+async fn a_state_that_differs_soon_after_a_write_is_read_by_its_id_and_taken_over() {
+    let world = World::with(Settings { settle_window: "60s", ..Settings::default() }).await;
+    let client = world.client();
+    let org = client.create(&cloud_customer("c-1")).await;
+    world.providers().validate_email(provider_id(&org)).unwrap();
+    let before = world.providers().tally(Operation::GetOrganization).received;
+    assert_eq!(counts(&swept(&world, "scaleway").await), [1, 0, 0, 0], "it is listed once");
+    let now = client.get(&path(&org)).await.expect(200);
+    assert_eq!((&now["usable"], &now["certainty"]), (&json!(true), &json!("observed")));
+    assert_eq!(world.providers().tally(Operation::GetOrganization).received, before + 1);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_list_without_times_or_reads_needs_two_passes() {
     let settings = Settings { archera_lists: true, ..at_once() };
     let world = World::with(settings).await;

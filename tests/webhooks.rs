@@ -320,7 +320,7 @@ async fn killed_in_the_middle_it_loses_nothing_and_keeps_the_order() {
     };
     let (mut running, file) = serve();
     let mut files = vec![file];
-    let client = Client::of(&running.address().await, &world.token("crm", all_scopes()));
+    let client = Client::of(running.address().await, world.token("crm", all_scopes()));
     hook(&client, &receiver).await;
     let orgs = [
         client.create(&cloud_customer("cust-1")).await,

@@ -20,8 +20,8 @@ use crate::{
     operations::{differences, observe_state, shown_fields},
     providers::Account,
     store::{
-        EventContext, FieldDifference, Organization, StoreResult, Sweep, SweepPhase, SweepState,
-        SweptPage, Unlisted,
+        EventContext, FieldDifference, Organization, ReadBy, StoreResult, Sweep, SweepPhase,
+        SweepState, SweptPage, Unlisted,
     },
     telemetry::metrics::SWEEP_DURATION,
 };
@@ -160,10 +160,39 @@ impl App {
                 let phase =
                     if next.is_some() { SweepPhase::Listing } else { SweepPhase::Confirming };
                 let then = (phase, next);
-                self.record_page(account, &sweep, &reply.value.items, asked_at, then).await
+                let items = (&*reply.value.items, ReadBy::List);
+                let recorded = self.record_page(account, &sweep, items, asked_at, then).await?;
+                let Some((sweep, again)) = recorded else { return Ok(SweepStep::Lost) };
+                self.look_again(account, sweep, again).await
             }
             Err(error) => self.stumble(account, sweep, &error).await,
         }
+    }
+
+    /// Reads by their ids what the list may have shown as it was before a write of ours. What cannot be read is
+    /// left for the next pass.
+    async fn look_again(
+        &self,
+        account: &Account,
+        mut sweep: Sweep,
+        ids: Vec<String>,
+    ) -> StoreResult<SweepStep> {
+        let ids = ids.into_iter().filter_map(|id| ProviderOrgId::new(id).ok());
+        for id in ids.filter(|_| account.is_readable()) {
+            account.pace().await;
+            let Some(asked_at) = self.clock_unless_shut(account, &sweep).await? else {
+                return Ok(SweepStep::Rests);
+            };
+            let Ok(reply) = account.provider.get_child_org(&id).await else { continue };
+            let place = sweep.place.clone();
+            let then = (sweep.phase, place.as_deref());
+            let items = (std::slice::from_ref(&reply.value), ReadBy::IdAgain);
+            match self.record_page(account, &sweep, items, asked_at, then).await? {
+                Some((moved, _)) => sweep = moved,
+                None => return Ok(SweepStep::Lost),
+            }
+        }
+        Ok(SweepStep::GoesOn(sweep))
     }
 
     /// Asks for the next organization that the list did not show.
@@ -195,8 +224,9 @@ impl App {
         match account.provider.get_child_org(&id).await {
             // A list that moves while it is paged can skip one.
             Ok(reply) => {
-                let items = std::slice::from_ref(&reply.value);
-                self.record_page(account, &sweep, items, asked_at, then).await
+                let items = (std::slice::from_ref(&reply.value), ReadBy::Id);
+                let recorded = self.record_page(account, &sweep, items, asked_at, then).await?;
+                Ok(recorded.map_or(SweepStep::Lost, |(moved, _)| SweepStep::GoesOn(moved)))
             }
             Err(error) if error.kind() == Kind::NotFound => {
                 self.record_missing(account, &sweep, &unlisted, asked_at).await
@@ -222,17 +252,16 @@ impl App {
         &self,
         account: &Account,
         sweep: &Sweep,
-        items: &[ChildOrg],
+        items: (&[ChildOrg], ReadBy),
         asked_at: DateTime<Utc>,
         then: (SweepPhase, Option<&str>),
-    ) -> StoreResult<SweepStep> {
+    ) -> StoreResult<Option<(Sweep, Vec<String>)>> {
         let judge = |org: &mut Organization, child: &ChildOrg| -> Vec<FieldDifference> {
             observe_state(org, child, account.is_readable(), asked_at);
             differences(account.capabilities(), org, child)
         };
         let page = self.page(account, items, asked_at, then, &judge, sweep);
-        let moved = self.store.record_page(sweep, &page).await?;
-        Ok(moved.map_or(SweepStep::Lost, SweepStep::GoesOn))
+        self.store.record_page(sweep, &page).await
     }
 
     async fn record_missing(
@@ -244,7 +273,7 @@ impl App {
     ) -> StoreResult<SweepStep> {
         let then = (SweepPhase::Confirming, Some(unlisted.provider_org_id.as_str()));
         let judge = |_: &mut Organization, _: &ChildOrg| Vec::new();
-        let page = self.page(account, &[], asked_at, then, &judge, sweep);
+        let page = self.page(account, (&[], ReadBy::Id), asked_at, then, &judge, sweep);
         let is_proven = account.is_readable();
         let moved = self.store.record_missing(sweep, unlisted, &page, is_proven).await?;
         Ok(moved.map_or(SweepStep::Lost, SweepStep::GoesOn))
@@ -253,7 +282,7 @@ impl App {
     fn page<'a>(
         &self,
         account: &Account,
-        items: &'a [ChildOrg],
+        (items, read_by): (&'a [ChildOrg], ReadBy),
         asked_at: DateTime<Utc>,
         then: (SweepPhase, Option<&'a str>),
         judge: &'a crate::store::Judge<'a>,
@@ -261,6 +290,7 @@ impl App {
     ) -> SweptPage<'a> {
         SweptPage {
             items,
+            read_by,
             asked_at,
             settle_window: account.settle_window,
             lease: self.engine.lease(),

@@ -29,6 +29,7 @@ mod operations;
 mod organizations;
 mod outcomes;
 mod page;
+mod reread;
 mod rows;
 mod seal;
 mod strangers;
@@ -68,7 +69,7 @@ pub use outcomes::{NextState, Outcome, Recorded};
 pub use page::{PageAfter, PageOf, PageRequest};
 pub use seal::{FeedHead, Sealed};
 pub use sweep_missing::Unlisted;
-pub use sweep_pages::{Describe, Judge, SweptPage};
+pub use sweep_pages::{Describe, Judge, ReadBy, SweptPage};
 pub use sweep_rows::{Sweep, SweepPhase, SweepState, Sweeps};
 pub use webhooks::{
     ClaimedDelivery, DeliveryEnd, DeliveryEvent, DeliveryState, FannedOut, Keyed, Webhook,

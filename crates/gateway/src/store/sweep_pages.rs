@@ -32,10 +32,23 @@ pub type Judge<'a> =
 /// Says what is shown of an organization that nothing is mapped to.
 pub type Describe<'a> = dyn Fn(&ChildOrg) -> Vec<FieldDifference> + Send + Sync + 'a;
 
+/// How organizations were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadBy {
+    /// Off the list, which may lag behind a write.
+    List,
+    /// By its id, since the list did not show it.
+    Id,
+    /// By its id, since the list showed another state than a write of ours that ended lately.
+    IdAgain,
+}
+
 /// What was read at a provider, and how it is judged.
 pub struct SweptPage<'a> {
     /// The organizations.
     pub items: &'a [ChildOrg],
+    /// How they were read.
+    pub read_by: ReadBy,
     /// When they were asked for.
     pub asked_at: DateTime<Utc>,
     /// How long after a write the list may not show it.
@@ -83,7 +96,9 @@ impl Store {
         Ok((row.now, row.closed_until))
     }
 
-    /// Writes down what a page shows. `None` where somebody else has the pass; then nothing was changed.
+    /// Writes down what a page shows, and answers the ids of those whose state must be read again by them: the
+    /// list showed another, and may lag behind a write of ours. `None` where somebody else has the pass; then
+    /// nothing was changed.
     ///
     /// # Errors
     /// When the database fails.
@@ -91,7 +106,7 @@ impl Store {
         &self,
         sweep: &Sweep,
         page: &SweptPage<'_>,
-    ) -> StoreResult<Option<Sweep>> {
+    ) -> StoreResult<Option<(Sweep, Vec<String>)>> {
         bounded(record_page_in(self.pool.begin().await?, sweep, page)).await
     }
 }
@@ -100,7 +115,7 @@ async fn record_page_in(
     mut tx: Tx,
     sweep: &Sweep,
     page: &SweptPage<'_>,
-) -> StoreResult<Option<Sweep>> {
+) -> StoreResult<Option<(Sweep, Vec<String>)>> {
     let connection = tx.get()?;
     if !is_held(connection, sweep).await? {
         tx.rollback().await?;
@@ -111,10 +126,12 @@ async fn record_page_in(
     let ids: Vec<String> = shown.keys().map(|id| (*id).to_owned()).collect();
     let mapped = lock_mapped(connection, &sweep.provider, &ids).await?;
     let settling = settling(connection, &mapped, page).await?;
-    let listed = i64::try_from(page.items.len()).unwrap_or(i64::MAX);
+    let is_new = page.read_by != ReadBy::IdAgain;
+    let listed = if is_new { i64::try_from(page.items.len()).unwrap_or(i64::MAX) } else { 0 };
     let mut tally = Tally { listed, ..Tally::default() };
     let (mut seen, mut judged, mut clean, mut known) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut again = Vec::new();
     for before in mapped {
         let Some(id) = before.provider_org_id.as_ref().map(|id| id.as_str().to_owned()) else {
             continue;
@@ -122,13 +139,17 @@ async fn record_page_in(
         let Some(child) = shown.get(id.as_str()) else { continue };
         known.push(id.clone());
         seen.push(before.id);
-        let Some(differs) = look(connection, sweep, page, &settling, &before, child).await? else {
-            continue;
-        };
-        judged.push(before.id);
-        match differs {
-            None => clean.push(id),
-            Some(noted) => tally.drifted += i64::from(noted.is_open),
+        match look(connection, sweep, page, &settling, &before, child).await? {
+            Looked::Leaves => {}
+            Looked::MustLookAgain => again.push(id),
+            Looked::Agrees => {
+                judged.push(before.id);
+                clean.push(id);
+            }
+            Looked::Differs(noted) => {
+                judged.push(before.id);
+                tally.drifted += i64::from(noted.is_open);
+            }
         }
     }
     mark_listed(connection, &seen, &judged, page.asked_at).await?;
@@ -145,7 +166,7 @@ async fn record_page_in(
     tally.unmapped = record_strangers(connection, sweep, page, strangers).await?;
     let moved = advance(connection, sweep, page, &tally).await?;
     tx.commit().await.map_err(store_error)?;
-    moved.try_into().map(Some)
+    Ok(Some((moved.try_into()?, again)))
 }
 
 /// The pass is still the caller's, and stays so until the transaction ends.
@@ -202,8 +223,19 @@ pub(super) async fn settling(
     Ok(rows.into_iter().map(|row| (row.organization_id, row.is_open)).collect())
 }
 
-/// Judges one mapped organization. `None` where it is left for the next pass; `Some(None)` where its fields
-/// agree.
+/// What came of a look at one mapped organization.
+enum Looked {
+    /// It is left for the next pass.
+    Leaves,
+    /// Its state must be read by its id.
+    MustLookAgain,
+    /// Its fields agree.
+    Agrees,
+    /// They do not.
+    Differs(Noted),
+}
+
+/// Judges one mapped organization.
 async fn look(
     connection: &mut PgConnection,
     sweep: &Sweep,
@@ -211,17 +243,17 @@ async fn look(
     settling: &HashMap<Uuid, bool>,
     before: &Organization,
     child: &ChildOrg,
-) -> StoreResult<Option<Option<Noted>>> {
+) -> StoreResult<Looked> {
     let settling = settling.get(&before.id);
     // What changed since it was asked for is newer than what was read.
     if settling == Some(&true) || before.updated_at >= page.asked_at {
-        return Ok(None);
+        return Ok(Looked::Leaves);
     }
     let mut after = before.clone();
     let fields = (page.judge)(&mut after, child);
     let has_changed = !after.is_same_but_for_observation(before);
-    if settling.is_some() && (has_changed || !fields.is_empty()) {
-        return Ok(None);
+    if settling.is_some() && has_changed && page.read_by == ReadBy::List {
+        return Ok(Looked::MustLookAgain);
     }
     if has_changed {
         append_event(connection, "organization.observed", &page.event, Some(before), &mut after)
@@ -229,10 +261,13 @@ async fn look(
         save_organization(connection, before, &mut after).await?;
     }
     if fields.is_empty() {
-        return Ok(Some(None));
+        return Ok(Looked::Agrees);
+    }
+    if settling.is_some() {
+        return Ok(Looked::Leaves);
     }
     let kind = DiscrepancyKind::Drifted;
-    note(connection, sweep, page, kind, &mut after, &fields, true).await.map(|n| Some(Some(n)))
+    note(connection, sweep, page, kind, &mut after, &fields, true).await.map(Looked::Differs)
 }
 
 /// Writes down what does not agree about an organization, with an event where it is news.
