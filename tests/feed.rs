@@ -272,7 +272,7 @@ async fn the_feed_and_its_head_cannot_be_rewritten() {
     for (change, constraint) in [
         ("update event_feed set tenant = 'shop'", "event_feed_append_only"),
         ("delete from event_feed", "event_feed_append_only"),
-        ("truncate event_feed", "event_feed_append_only"),
+        ("truncate event_feed cascade", "event_feed_append_only"),
         ("delete from event_feed_head", "event_feed_head_append_only"),
         ("truncate event_feed_head", "event_feed_head_append_only"),
         ("update event_feed_head set sequence = 0", "event_feed_head_rises"),

@@ -5,20 +5,21 @@ use serde_json::{Value, json};
 
 use crate::harness::{World, cloud_customer, commitments_customer};
 
-/// Every operation of the document that asks for a scope: method, path, scope.
-async fn operations(world: &World) -> Vec<(reqwest::Method, String, String)> {
+/// Every operation of the document that asks for scopes: method, path, scopes.
+async fn operations(world: &World) -> Vec<(reqwest::Method, String, Vec<String>)> {
     let document = world.anonymous().get("/openapi.json").await.expect(200);
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let Ok(method) = method.to_uppercase().parse::<reqwest::Method>() else { continue };
-            let scope = operation["security"][0]["bearer"][0].as_str();
-            match (path.starts_with("/v1/"), scope) {
-                (true, scope) => {
-                    let scope = scope.unwrap_or_else(|| panic!("{method} {path} has no scope"));
-                    found.push((method, path.clone(), scope.to_owned()));
-                }
-                (false, scope) => assert_eq!(scope, None, "{method} {path} is for everybody"),
+            let scopes = operation["security"][0]["bearer"].as_array().into_iter().flatten();
+            let scopes: Vec<String> =
+                scopes.map(|scope| scope.as_str().unwrap().to_owned()).collect();
+            if path.starts_with("/v1/") {
+                assert!(!scopes.is_empty(), "{method} {path} has no scope");
+                found.push((method, path.clone(), scopes));
+            } else {
+                assert!(scopes.is_empty(), "{method} {path} is for everybody");
             }
         }
     }
@@ -35,16 +36,19 @@ fn fill(path: &str) -> String {
 #[tokio::test]
 async fn every_route_wants_a_token_with_its_scope_and_an_admin_passes_everywhere() {
     let world = World::new().await;
-    for (method, path, scope) in operations(&world).await {
+    for (method, path, scopes) in operations(&world).await {
         let path = fill(&path);
         let anonymous = world.anonymous().call(method.clone(), &path).await;
         assert!(anonymous.header("www-authenticate").starts_with("Bearer"), "{path}");
         anonymous.problem(401, "unauthenticated");
-        let others = Scope::ALL.into_iter().filter(|s| s.name() != scope && *s != Scope::Admin);
-        let without =
-            world.client_with("crm", others).call(method.clone(), &path).json(&json!({})).await;
-        without.problem(403, "forbidden");
-        let needed = Scope::ALL.into_iter().filter(|s| s.name() == scope);
+        for missing in &scopes {
+            let others =
+                Scope::ALL.into_iter().filter(|s| s.name() != missing && *s != Scope::Admin);
+            let client = world.client_with("crm", others);
+            let without = client.call(method.clone(), &path).json(&json!({})).await;
+            without.problem(403, "forbidden");
+        }
+        let needed = Scope::ALL.into_iter().filter(|s| scopes.iter().any(|it| it == s.name()));
         for client in [world.client_with("crm", needed), world.client_with("crm", [Scope::Admin])] {
             let with = client.call(method.clone(), &path).json(&json!({})).await;
             assert!(!matches!(with.status, 401 | 403), "{method} {path}: {}", with.text);
