@@ -25,7 +25,7 @@ pub(crate) struct WebhookIn {
     url: String,
     /// The kinds of event that are told, such as `organization.usable`; left out or empty for all.
     #[schema(max_items = 32)]
-    types: Option<Vec<String>>,
+    types: Option<Vec<EventTypeIn>>,
     #[schema(min_length = 1, max_length = 256)]
     description: Option<String>,
 }
@@ -36,17 +36,30 @@ pub(crate) struct WebhookIn {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
 pub(crate) struct WebhookPatchIn {
-    #[schema(format = "uri", min_length = 1, max_length = 1024)]
+    #[schema(
+        value_type = String,
+        required = false,
+        format = "uri",
+        min_length = 1,
+        max_length = 1024
+    )]
     url: Option<String>,
     /// Null or empty for all.
     #[schema(max_items = 32)]
-    types: Option<Vec<String>>,
+    types: Option<Vec<EventTypeIn>>,
     /// Null empties.
     #[schema(min_length = 1, max_length = 256)]
     description: Option<String>,
     /// `paused`: what happens meanwhile is told later. `active`: it is told again, also one that was disabled.
+    #[schema(value_type = WantedStateIn, required = false)]
     state: Option<WantedStateIn>,
 }
+
+/// A kind of event, such as `organization.usable`.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = EventType, pattern = "^[a-z_]+(\\.[a-z_]+)+$", max_length = 64)]
+#[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
+pub(crate) struct EventTypeIn(String);
 
 /// What a tenant may make of a webhook.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -64,7 +77,7 @@ pub(crate) enum WantedStateIn {
 #[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
 pub(crate) struct ReplayIn {
     /// What came after the event of this number is told again; 0 for everything.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 9_223_372_036_854_775_807_i64)]
     after: i64,
 }
 
