@@ -73,6 +73,14 @@ impl<'a> MakeWriter<'a> for Log {
 #[tokio::test]
 async fn a_log_of_everything_holds_no_key_and_nobodys_address() {
     let log = Log::default();
+    // With one subscriber alone, a line that another test's thread meets first is judged by that thread, which
+    // has none, and is told to nobody from then on.
+    let _second = tracing::Dispatch::new(
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(std::io::sink)
+            .finish(),
+    );
     let subscriber = tracing_subscriber::fmt()
         .with_ansi(false)
         .with_max_level(tracing::Level::TRACE)

@@ -157,7 +157,9 @@ fn every_text_of_a_body_says_what_it_may_hold() {
             look(document, property, &format!("{at}/{name}"), seen);
         }
         for part in ["propertyNames", "additionalProperties", "items"] {
-            look(document, &schema[part], &format!("{at} {part}"), seen);
+            if let Some(inner) = schema.get(part) {
+                look(document, inner, &format!("{at} {part}"), seen);
+            }
         }
         for one in ["oneOf", "anyOf", "allOf"].iter().filter_map(|of| schema[of].as_array()) {
             one.iter().for_each(|schema| look(document, schema, at, seen));
