@@ -152,11 +152,3 @@ fn a_sight_that_may_be_ours_ends_the_absence() {
     assert_eq!(after_reading(&create(), Reading::Ambiguous, None, at(180)), Look::Quarantine);
     assert_eq!(after_reading(&create(), Reading::Contradictory, None, at(1)), Look::Quarantine);
 }
-
-#[test]
-fn what_can_be_repeated_is_sent_again_after_one_reading() {
-    let lock = Situation { kind: OperationKind::Lock, ..create() };
-    assert_eq!(after_reading(&lock, Reading::NotApplied, None, at(1)), Look::SendAgain);
-    let spent = Situation { sends: 2, ..lock };
-    assert_eq!(after_reading(&spent, Reading::NotApplied, None, at(1)), Look::Quarantine);
-}
