@@ -48,6 +48,13 @@ pub(crate) struct Row {
     pub(crate) seconds: f64,
 }
 
+impl Row {
+    /// The number was reached, and nothing was broken.
+    pub(crate) fn has_passed(&self) -> bool {
+        self.violations == 0 && self.reached >= self.asked
+    }
+}
+
 /// What a layer found.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Report {
@@ -88,8 +95,7 @@ impl Report {
     /// Every number was reached, and nothing was broken.
     #[must_use]
     pub(crate) fn has_passed(&self) -> bool {
-        let passes = |row: &Row| row.violations == 0 && row.reached >= row.asked;
-        self.faults.is_empty() && self.rows.iter().all(passes)
+        self.faults.is_empty() && self.rows.iter().all(Row::has_passed)
     }
 }
 

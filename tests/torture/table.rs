@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use crate::layer::{Layer, Report, Row};
 
-/// Writes what was run and what it found: details and faults first, the table last.
+/// Writes what was run and what it found: details first, then the table, and last what failed, since the end
+/// is what is kept where a log is cut.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -16,9 +17,6 @@ pub(crate) fn write(
     for (layer, report) in reports {
         for detail in &report.details {
             writeln!(out, "{}: {detail}", layer.name)?;
-        }
-        for fault in &report.faults {
-            writeln!(out, "{}: FAULT: {fault}", layer.name)?;
         }
     }
     writeln!(out, "{heading}")?;
@@ -42,6 +40,24 @@ pub(crate) fn write(
             out,
             "{layer:layers$}  {what:whats$}  {reached:>12}  {asked:>12}  {violations:>10}  {seconds:>8.1}"
         )?;
+    }
+    write_failures(out, reports)
+}
+
+/// Writes what makes the run a failed one; nothing for a clean one.
+fn write_failures(out: &mut impl Write, reports: &[(&Layer, Report)]) -> io::Result<()> {
+    for (layer, report) in reports {
+        for fault in &report.faults {
+            writeln!(out, "{}: FAULT: {fault}", layer.name)?;
+        }
+        for row in report.rows.iter().filter(|row| !row.has_passed()) {
+            let Row { what, reached, asked, violations, .. } = row;
+            writeln!(
+                out,
+                "{}: FAILED: {what}: {reached} of {asked} reached, {violations} violations",
+                layer.name
+            )?;
+        }
     }
     Ok(())
 }
