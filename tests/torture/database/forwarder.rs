@@ -38,6 +38,8 @@ pub(super) struct Cut {
     pub(super) of: Of,
     /// The server does it, and its answer is lost.
     pub(super) done: bool,
+    /// From then on nothing leads to the server any more.
+    pub(super) away: bool,
 }
 
 /// Forwards to one of the servers. It stops when it is dropped.
@@ -143,6 +145,15 @@ impl Shared {
     fn take_armed(&self, of: Option<Of>) -> Option<Cut> {
         self.state().armed.take_if(|armed| Some(armed.of) == of)
     }
+
+    /// A COMMIT was lost.
+    fn lost(&self, cut: Cut) {
+        if cut.away {
+            let mut state = self.state();
+            state.leads_to = None;
+            std::mem::take(&mut state.cut).cancel();
+        }
+    }
 }
 
 async fn listen(shared: Arc<Shared>, listener: TcpListener) {
@@ -172,7 +183,7 @@ struct Standing {
     first: Option<Word>,
     inserts: bool,
     /// The answer to the COMMIT is to be lost.
-    withheld: bool,
+    withheld: Option<Cut>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,8 +237,11 @@ async fn carry(
             if message.starts_with(b"Q") && message.ends_with(b"commit\0") {
                 let mut standing = standing.lock().unwrap_or_else(PoisonError::into_inner);
                 match shared.take_armed(standing.of()) {
-                    Some(Cut { done: true, .. }) => standing.withheld = true,
-                    Some(Cut { done: false, .. }) => return Ok(()),
+                    Some(cut @ Cut { done: true, .. }) => standing.withheld = Some(cut),
+                    Some(cut @ Cut { done: false, .. }) => {
+                        shared.lost(cut);
+                        return Ok(());
+                    }
                     None => {}
                 }
             }
@@ -239,7 +253,8 @@ async fn carry(
             let message = read_message(&mut from_server, true).await?;
             if message.starts_with(b"C") {
                 let mut standing = standing.lock().unwrap_or_else(PoisonError::into_inner);
-                if standing.withheld {
+                if let Some(cut) = standing.withheld {
+                    shared.lost(cut);
                     return Ok(());
                 }
                 standing.note(&message[5..]);

@@ -17,6 +17,8 @@ use crate::real::{Caller, Fault, LONG, Request, World, commitments_body, create_
 
 /// Callers at once.
 const WRITERS: usize = 8;
+/// Of three customers, the one that goes to the provider that cannot be read back.
+const UNREAD: usize = 2;
 /// How long a caller waits before it comes again.
 const AGAIN: Duration = Duration::from_millis(20);
 /// How long everything may take to end after the database is back.
@@ -73,6 +75,31 @@ impl Load {
         self.create(caller, customer.to_owned(), 0).await
     }
 
+    /// Creates one customer at a provider that cannot be read back, with nobody else about.
+    ///
+    /// # Errors
+    /// It was never taken.
+    pub(super) async fn create_one_unread(
+        &self,
+        caller: &Caller,
+        customer: &str,
+    ) -> Result<(), Fault> {
+        self.create(caller, customer.to_owned(), UNREAD).await
+    }
+
+    /// Waits until a caller was told to come again.
+    ///
+    /// # Errors
+    /// None ever was.
+    pub(super) async fn until_refused(&self) -> Result<(), Fault> {
+        let (before, deadline) = (self.refused.load(Ordering::SeqCst), Instant::now() + PATIENCE);
+        while self.refused.load(Ordering::SeqCst) == before {
+            hold(Instant::now() < deadline, || "nobody was refused".to_owned())?;
+            tokio::time::sleep(AGAIN).await;
+        }
+        Ok(())
+    }
+
     async fn write(&self, caller: &Caller, label: &str, writer: usize) {
         let mut number = 0;
         while !self.over.load(Ordering::SeqCst) {
@@ -88,7 +115,7 @@ impl Load {
     /// Creates one customer: comes again until it is acknowledged, with the same key.
     async fn create(&self, caller: &Caller, customer: String, number: usize) -> Result<(), Fault> {
         let body = match number % 3 {
-            2 => commitments_body(&customer),
+            UNREAD => commitments_body(&customer),
             _ => create_body(&customer),
         };
         let request = Request { method: Method::POST, path: "/v1/organizations".to_owned(), body };

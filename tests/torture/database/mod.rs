@@ -60,6 +60,8 @@ async fn all(run: &Run, amount: &Amount, report: &mut Report) {
     play(run, report, scene, 1, |stage: Stage| stage.terminated(storms)).await;
     let scene = "rounds of COMMITs in doubt, nothing sent twice";
     play(run, report, scene, 1, |stage: Stage| stage.in_doubt(doubts)).await;
+    let scene = "COMMITs in doubt and nobody to ask: back in 3 s, 0 lost";
+    play(run, report, scene, 1, |stage: Stage| stage.in_doubt_and_away(doubts)).await;
     let begun = Instant::now();
     match cancelled::give_up(begins, run.seed).await {
         Ok((acknowledged, lost)) => {

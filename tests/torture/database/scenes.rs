@@ -233,7 +233,7 @@ impl Stage {
             for (of, done) in
                 [(Of::Intent, false), (Of::Intent, true), (Of::Outcome, false), (Of::Outcome, true)]
             {
-                self.way.lose(Cut { of, done });
+                self.way.lose(Cut { of, done, away: false });
                 load.create_one(&caller, &format!("{of:?}-{done}-{round}")).await?;
                 hold(self.way.has_lost(), || format!("no COMMIT was lost: {of:?}, {done}"))?;
             }
@@ -244,5 +244,34 @@ impl Stage {
         hold(sent == made, || format!("{made} creates were sent {sent} times"))?;
         let database = self.pair.primary.connect(DATABASE).await?;
         self.end(&load, database, recovery).await
+    }
+
+    /// A COMMIT of what is meant is lost, done or not, and the database with it, for longer than the caller is
+    /// kept waiting: `rounds` of each. What was committed is seen through all the same, though nobody can
+    /// read back whether it was sent.
+    ///
+    /// # Errors
+    /// A promise was broken.
+    pub(super) async fn in_doubt_and_away(self, rounds: u32) -> Result<Seen, Fault> {
+        let (load, caller) = (Load::default(), self.caller());
+        let mut slowest = Duration::ZERO;
+        for round in 0..rounds {
+            for done in [false, true] {
+                self.way.lose(Cut { of: Of::Intent, done, away: true });
+                let customer = format!("away-{done}-{round}");
+                let back = async {
+                    load.until_refused().await?;
+                    self.way.lead(Some(self.pair.primary.socket()));
+                    load.recovery(Instant::now()).await
+                };
+                let (created, recovery) =
+                    tokio::join!(load.create_one_unread(&caller, &customer), back);
+                created?;
+                slowest = slowest.max(recovery?);
+                hold(self.way.has_lost(), || format!("no COMMIT was lost: {done}"))?;
+            }
+        }
+        let database = self.pair.primary.connect(DATABASE).await?;
+        self.end(&load, database, slowest).await
     }
 }

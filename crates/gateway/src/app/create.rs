@@ -67,7 +67,7 @@ impl App {
         let (caller, print) = (context.clone(), fingerprint.clone());
         let begin =
             async move { app.begin_create(&caller, input, checked.route, print, claim).await };
-        let begun = self.detached(begin).await??;
+        let begun = self.begun(begin).await??;
         match begun {
             BeginCreate::Begun(operation) => self.await_outcome(&context, *operation).await,
             BeginCreate::AlreadyMapped(org) => {

@@ -1,6 +1,6 @@
 //! What all writes share: keys, replays, and waiting for the outcome.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use partner_core::{AdminSeat, Capabilities};
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ use crate::{
     store::{
         BeginOptions, BeginUpdate, EventContext, IdempotencyRecord, KeyClaim, NewOperation,
         Operation, OperationKind, OperationState, OrgStatus, Organization, Plan, Refused,
-        TenantScope,
+        StoreError, TenantScope,
     },
 };
 
@@ -33,6 +33,10 @@ pub struct Written {
     /// It made the organization, now and not before.
     pub created: bool,
 }
+
+/// How long a caller waits for its intent to be committed: as long as one piece of the database's work may
+/// take, for a connection and for the intent. A commit in doubt is looked for longer than that.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 impl Written {
     /// The operation that is still open, if there is one.
@@ -136,7 +140,7 @@ impl App {
         let (app, scope, if_match) =
             (Arc::clone(self), context.scope.clone(), context.if_match.clone());
         let begin = async move { app.begin(&scope, id, if_match, seat, claim, plan).await };
-        let begun = self.detached(begin).await??;
+        let begun = self.begun(begin).await??;
         match begun {
             Begun::Operation(operation) => self.await_outcome(&context, *operation).await,
             Begun::Written(written) => Ok(*written),
@@ -172,6 +176,9 @@ impl App {
         let taken_at = Instant::now();
         match self.store.begin_operation(scope, id, checked, options).await? {
             BeginUpdate::Begun(operation, _) => {
+                // Whoever stopped waiting was told that nothing is known to be done; what has to be sent while
+                // its caller waits is then not sent.
+                let seat = seat.filter(|_| taken_at.elapsed() < PATIENCE);
                 self.engine.start((*operation).clone(), taken_at, seat);
                 Ok(Begun::Operation(operation))
             }
@@ -194,6 +201,18 @@ impl App {
                 }
                 None => Err(AppError::Internal("a replay without a key")),
             },
+        }
+    }
+
+    /// Waits for an intent to be committed, on a task of its own, for as long as a caller may be kept waiting.
+    /// The task goes on: what turns out to be committed is seen through.
+    pub(super) async fn begun<F>(&self, begin: F) -> AppResult<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        match tokio::time::timeout(PATIENCE, self.detached(begin)).await {
+            Ok(begun) => begun,
+            Err(_elapsed) => Err(StoreError::in_doubt().into()),
         }
     }
 

@@ -36,7 +36,7 @@ impl Store {
     /// Takes up accepted operations of an account that are due, oldest first: creates, or all others.
     ///
     /// # Errors
-    /// When the database fails; what was taken up before then is left to its lease.
+    /// When the database fails. A commit whose outcome is in doubt is read again first.
     pub async fn claim_due(
         &self,
         provider: &str,
@@ -46,7 +46,17 @@ impl Store {
         budget: &CreateBudget,
     ) -> StoreResult<Due> {
         let tx = self.pool.begin().await?;
-        bounded(claim_due_in(tx, provider, creates, limit, lease, budget)).await
+        let claim = claim_due_in(tx, provider, creates, limit, lease, budget);
+        let (tx, due) = bounded(claim).await?;
+        match due.claimed.first() {
+            Some(first) => {
+                crash_point!("claim.commit");
+                self.commit(tx, first, lease).await?;
+                crash_point!("claim.committed");
+            }
+            None => tx.rollback().await?,
+        }
+        Ok(due)
     }
 
     /// Takes up unknown operations of an account that are due to be looked at.
@@ -119,7 +129,7 @@ async fn claim_due_in(
     limit: i64,
     lease: Duration,
     budget: &CreateBudget,
-) -> StoreResult<Due> {
+) -> StoreResult<(Tx, Due)> {
     let due = sqlx::query_scalar!(
         "select o.id from operations o
          where o.provider = $1 and o.state = 'accepted' and (o.kind = 'create') = $2
@@ -149,14 +159,7 @@ async fn claim_due_in(
             }
         }
     }
-    if !claimed.is_empty() {
-        crash_point!("claim.commit");
-    }
-    tx.commit().await.map_err(store_error)?;
-    if !claimed.is_empty() {
-        crash_point!("claim.committed");
-    }
-    Ok(Due { claimed, more_waits })
+    Ok((tx, Due { claimed, more_waits }))
 }
 
 async fn expire_leases_in(mut tx: Tx, provider: &str, settle_window: Duration) -> StoreResult<u64> {

@@ -30,6 +30,13 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A commit was not answered for so long that nobody can be kept waiting for it.
+    #[must_use]
+    pub fn in_doubt() -> Self {
+        let late = "whether it was committed is not known yet";
+        Self::Unavailable(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, late)))
+    }
+
     /// The name of the constraint that refused the row.
     #[must_use]
     pub fn constraint(&self) -> Option<&str> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use partner_core::{EmailAddress, ProviderOrgId};
 use sqlx::{PgConnection, types::Json};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
@@ -21,8 +22,22 @@ use super::{
     rows::{OperationRow, OrganizationRow},
 };
 
-/// How soon a commit in doubt is looked for again, while the time for the whole lasts.
+/// How soon a commit in doubt is looked for again.
 const READ_AGAIN: Duration = Duration::from_millis(50);
+
+/// What came of writing an intent down, before its commit.
+enum Written<T, B> {
+    /// Nothing is left to be committed.
+    Ended(T),
+    /// An operation, to be committed, with what else is known of it.
+    Begun(Tx, Box<Operation>, B),
+}
+
+impl<E, B> Written<BeginUpdate<E>, B> {
+    fn refused(refused: Refused<E>) -> Self {
+        Self::Ended(BeginUpdate::Refused(refused))
+    }
+}
 
 impl Store {
     /// Commits an organization that is to be created, and its create.
@@ -40,7 +55,16 @@ impl Store {
         options: BeginOptions<'_>,
     ) -> StoreResult<BeginCreate> {
         crash_point!("intent.begin");
-        bounded(self.begin_create_in(self.pool.begin().await?, org, operation, options)).await
+        let tx = self.pool.begin().await?;
+        match bounded(self.begin_create_in(tx, org, operation, options)).await? {
+            Written::Ended(ended) => Ok(ended),
+            Written::Begun(tx, begun, ()) => {
+                crash_point!("intent.commit");
+                self.commit(tx, &begun, options.lease).await?;
+                crash_point!("intent.committed");
+                Ok(BeginCreate::Begun(begun))
+            }
+        }
     }
 
     async fn begin_create_in(
@@ -49,22 +73,22 @@ impl Store {
         org: &NewOrganization,
         operation: &NewOperation,
         options: BeginOptions<'_>,
-    ) -> StoreResult<BeginCreate> {
+    ) -> StoreResult<Written<BeginCreate, ()>> {
         if let Some(key) = options.key
             && !take_key(tx.get()?, key, &[operation.id], Some(org.id)).await?
         {
-            return self.replay(tx, key).await.map(BeginCreate::Replay);
+            let record = self.replay(tx, key).await?;
+            return Ok(Written::Ended(BeginCreate::Replay(record)));
         }
         if !claim_customer(tx.get()?, org, &org.customer_id).await? {
             tx.rollback().await?;
             let existing = self.claimed_by(org, &org.customer_id).await?;
-            return Ok(BeginCreate::AlreadyMapped(Box::new(existing)));
+            return Ok(Written::Ended(BeginCreate::AlreadyMapped(Box::new(existing))));
         }
         insert_organization(tx.get()?, org).await?;
         let accepted = insert_operation(tx.get()?, org, operation).await?;
         let begun = first_attempt(tx.get()?, accepted, options).await?;
-        self.commit(tx, &begun).await?;
-        Ok(BeginCreate::Begun(Box::new(begun)))
+        Ok(Written::Begun(tx, Box::new(begun), ()))
     }
 
     /// Commits an operation on an organization, or a change that needs none.
@@ -84,7 +108,16 @@ impl Store {
     ) -> StoreResult<BeginUpdate<E>> {
         crash_point!("intent.begin");
         let tx = self.pool.begin().await?;
-        bounded(self.begin_operation_in(tx, scope, organization_id, plan, options)).await
+        let written = self.begin_operation_in(tx, scope, organization_id, plan, options);
+        match bounded(written).await? {
+            Written::Ended(ended) => Ok(ended),
+            Written::Begun(tx, begun, before) => {
+                crash_point!("intent.commit");
+                self.commit(tx, &begun, options.lease).await?;
+                crash_point!("intent.committed");
+                Ok(BeginUpdate::Begun(begun, before))
+            }
+        }
     }
 
     async fn begin_operation_in<E>(
@@ -94,24 +127,25 @@ impl Store {
         organization_id: Uuid,
         plan: impl FnOnce(&mut Organization) -> Result<Plan, E>,
         options: BeginOptions<'_>,
-    ) -> StoreResult<BeginUpdate<E>> {
+    ) -> StoreResult<Written<BeginUpdate<E>, Box<Organization>>> {
         let Some(before) = lock_in_scope(tx.get()?, scope, organization_id).await? else {
             tx.rollback().await?;
-            return Ok(BeginUpdate::NotFound);
+            return Ok(Written::Ended(BeginUpdate::NotFound));
         };
         let mut after = before.clone();
         let plan = match plan(&mut after) {
             Ok(plan) => plan,
             Err(refused) => {
                 tx.rollback().await?;
-                return Ok(BeginUpdate::Refused(Refused::ByCheck(refused)));
+                return Ok(Written::refused(Refused::ByCheck(refused)));
             }
         };
         let operation_ids: Vec<Uuid> = plan.operation.iter().map(|op| op.id).collect();
         if let Some(key) = options.key
             && !take_key(tx.get()?, key, &operation_ids, Some(organization_id)).await?
         {
-            return self.replay(tx, key).await.map(BeginUpdate::Replay);
+            let record = self.replay(tx, key).await?;
+            return Ok(Written::Ended(BeginUpdate::Replay(record)));
         }
         if let Some(customer_id) = &plan.new_customer_id
             && !claim_customer(tx.get()?, &before, customer_id).await?
@@ -119,31 +153,30 @@ impl Store {
             tx.rollback().await?;
             let taken_by = self.claimed_by(&before, customer_id).await?;
             if taken_by.id != organization_id {
-                return Ok(BeginUpdate::Refused(Refused::CustomerTaken(taken_by.id)));
+                return Ok(Written::refused(Refused::CustomerTaken(taken_by.id)));
             }
-            return Ok(BeginUpdate::Refused(Refused::Busy));
+            return Ok(Written::refused(Refused::Busy));
         }
         let Some(operation) = &plan.operation else {
             if !settles(tx.get()?, &plan, None).await? {
                 tx.rollback().await?;
-                return Ok(BeginUpdate::Refused(Refused::SettledBefore));
+                return Ok(Written::refused(Refused::SettledBefore));
             }
             save_locally(tx.get()?, &before, &mut after, &plan).await?;
             tx.commit().await.map_err(store_error)?;
-            return Ok(BeginUpdate::Done(Box::new(after)));
+            return Ok(Written::Ended(BeginUpdate::Done(Box::new(after))));
         };
         let accepted = insert_operation(tx.get()?, &before, operation).await?;
         if !settles(tx.get()?, &plan, Some(accepted.id)).await? {
             tx.rollback().await?;
-            return Ok(BeginUpdate::Refused(Refused::SettledBefore));
+            return Ok(Written::refused(Refused::SettledBefore));
         }
         let begun = first_attempt(tx.get()?, accepted, options).await?;
         if plan.must_send_now && begun.lease_until.is_none() {
             tx.rollback().await?;
-            return Ok(BeginUpdate::Refused(Refused::Busy));
+            return Ok(Written::refused(Refused::Busy));
         }
-        self.commit(tx, &begun).await?;
-        Ok(BeginUpdate::Begun(Box::new(begun), Box::new(before)))
+        Ok(Written::Begun(tx, Box::new(begun), Box::new(before)))
     }
 
     pub(super) async fn replay(&self, tx: Tx, key: &KeyClaim) -> StoreResult<IdempotencyRecord> {
@@ -171,21 +204,27 @@ impl Store {
         row.try_into()
     }
 
-    /// Commits, and where the answer to the commit is lost looks whether it was done: nothing may be sent
-    /// on the strength of a commit that is not known.
-    async fn commit(&self, tx: Tx, operation: &Operation) -> StoreResult<()> {
-        crash_point!("intent.commit");
+    /// Commits operations that were taken up together, and where the answer to the commit is lost looks for
+    /// `operation`, one of them, until it is known whether it was done: nothing may be sent on the strength of
+    /// a commit that is not known, and what was committed has nobody else before its lease ends. What took the
+    /// commit may take the readings too, so this can last as long as the lease.
+    pub(super) async fn commit(
+        &self,
+        tx: Tx,
+        operation: &Operation,
+        lease: Duration,
+    ) -> StoreResult<()> {
         let Err(error) = tx.commit().await else {
-            crash_point!("intent.committed");
             return Ok(());
         };
+        let until = Instant::now() + lease;
         loop {
-            match self.reread_operation(operation.id).await {
-                Ok(Some(found)) if found.epoch == operation.epoch => return Ok(()),
+            match self.epoch_at_primary(operation.id).await {
+                Ok(Some(epoch)) if epoch == operation.epoch => return Ok(()),
                 Ok(Some(_) | None) => return Err(store_error(error)),
-                // What took the commit may take the reading too. An operation left here would wait for
-                // its lease to end, and then for a person where nothing can be read back.
-                Err(StoreError::Unavailable(_)) => tokio::time::sleep(READ_AGAIN).await,
+                Err(StoreError::Unavailable(_)) if Instant::now() < until => {
+                    tokio::time::sleep(READ_AGAIN).await;
+                }
                 Err(other) => return Err(other),
             }
         }

@@ -52,6 +52,18 @@ impl Store {
             .transpose()
     }
 
+    /// The epoch of an operation at a server that takes writes: a former primary may not have what its
+    /// successor has. Locking the row is what such a server refuses.
+    ///
+    /// # Errors
+    /// When the database fails, or none that takes writes is found.
+    pub(super) async fn epoch_at_primary(&self, id: Uuid) -> StoreResult<Option<i64>> {
+        sqlx::query_scalar!("select epoch from operations where id = $1 for key share", id)
+            .fetch_optional(&self.outcomes)
+            .await
+            .map_err(store_error)
+    }
+
     /// An organization as it now stands, for the engine.
     ///
     /// # Errors
