@@ -27,6 +27,8 @@ mod members;
 mod outages;
 mod patch;
 mod read;
+mod reporting;
+mod roles;
 mod sweep;
 mod tenants;
 mod webhooks;

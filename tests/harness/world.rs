@@ -20,6 +20,9 @@ use super::{Client, Settings, settings::TOKEN_SECRET};
 /// The tenant of clients that are not said to be another's.
 const TENANT: &str = "crm";
 
+/// The role that serves, as the migrations make it.
+const APP_ROLE: &str = "gateway_app";
+
 /// A database, both providers, and the gateways between them. To be ended by [`World::finish`].
 pub(crate) struct World {
     database: TestDatabase,
@@ -40,7 +43,7 @@ impl World {
     pub(crate) async fn with(settings: Settings) -> Self {
         let database = TestDatabase::new(embedded_migrations()).await.unwrap();
         let sandbox = Sandbox::start(settings.sandbox()).await.unwrap();
-        let config = settings.config(database.url(), &sandbox);
+        let config = settings.config(&database.url_as(APP_ROLE), &sandbox);
         let mut world = Self {
             database,
             sandbox: Some(sandbox),
@@ -135,7 +138,7 @@ impl World {
     /// The configuration of the gateways as TOML, and the variables that it names.
     pub(crate) fn configuration(&self) -> (String, Vec<(&'static str, String)>) {
         let sandbox = self.sandbox.as_ref().expect("the sandbox runs until the end");
-        let variables = self.settings.variables(self.database.url(), sandbox);
+        let variables = self.settings.variables(&self.gateway_database_url(), sandbox);
         (self.settings.base(sandbox), variables)
     }
 
@@ -150,7 +153,7 @@ impl World {
     pub(crate) fn reroute(&mut self, routes: &'static str) {
         let sandbox = self.sandbox.as_ref().expect("the sandbox runs until the end");
         let settings = Settings { routes, ..self.settings.clone() };
-        self.config = settings.config(self.database.url(), sandbox);
+        self.config = settings.config(&self.gateway_database_url(), sandbox);
     }
 
     /// Gives the gateways that are started from now on another configuration.
@@ -158,7 +161,12 @@ impl World {
         change(&mut self.config);
     }
 
-    /// Where the database is.
+    /// Where the database is for the gateways: with the rights of a gateway alone.
+    fn gateway_database_url(&self) -> String {
+        self.database.url_as(APP_ROLE)
+    }
+
+    /// Where the database is, for whoever may do everything there.
     pub(crate) fn database_url(&self) -> &str {
         self.database.url()
     }
@@ -166,8 +174,9 @@ impl World {
     /// The configuration in a file's words, and the variables that it names: for a process of its own.
     pub(crate) fn written_config(&self) -> (String, Vec<(&'static str, String)>) {
         let sandbox = self.sandbox.as_ref().expect("the sandbox runs until the end");
+        let url = self.gateway_database_url();
         let variables = [
-            ("TEST_DATABASE", self.database.url()),
+            ("TEST_DATABASE", url.as_str()),
             ("TOKEN_SECRET", TOKEN_SECRET),
             ("SCALEWAY_KEY", sandbox.scaleway_secret_key()),
             ("ARCHERA_KEY", sandbox.archera_api_key()),

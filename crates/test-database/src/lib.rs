@@ -71,6 +71,12 @@ impl TestDatabase {
         &self.url
     }
 
+    /// The URL to connect by with the rights of `role`, which the migrations made, and no others.
+    pub fn url_as(&self, role: &str) -> String {
+        let separator = if self.url.contains('?') { '&' } else { '?' };
+        format!("{}{separator}options[role]={role}", self.url)
+    }
+
     /// The database's name on its server.
     pub fn name(&self) -> &str {
         &self.name

@@ -69,7 +69,7 @@ impl World {
         let database =
             TestDatabase::new(embedded_migrations()).await.map_err(Fault::of("a database"))?;
         let pool = database.pool().await.map_err(Fault::of("a pool"))?;
-        let url = database.url().to_owned();
+        let url = database.url_as("gateway_app");
         Self::made_of(pace, sandbox, accounts, (url, Some(database), pool))
     }
 

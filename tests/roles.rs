@@ -1,0 +1,137 @@
+//! Who may do what in the database: tried by doing what is not allowed. That the gateway can work with the
+//! rights of its role is what all other tests show, which run with them.
+
+use partner_gateway::store::{DatabaseSettings, Store, embedded_migrations};
+use secrecy::SecretString;
+use sqlx::{Connection, PgConnection, migrate::Migrator};
+use test_database::TestDatabase;
+
+/// The script for servers where the migrating user may not make roles.
+const ROLES: &str = include_str!("../deploy/postgres/roles.sql");
+static NOTHING: Migrator = Migrator::DEFAULT;
+/// The SQLSTATE of whoever lacks a privilege, or does not own what it would change.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+async fn connect(database: &TestDatabase, role: &str) -> PgConnection {
+    PgConnection::connect(&database.url_as(role)).await.unwrap()
+}
+
+async fn refused(connection: &mut PgConnection, statement: &'static str) {
+    let done = sqlx::raw_sql(statement).execute(connection).await;
+    let error = done.expect_err(statement);
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    assert_eq!(code.as_deref(), Some(INSUFFICIENT_PRIVILEGE), "{statement}: {error}");
+}
+
+#[tokio::test]
+async fn the_app_neither_changes_the_schema_nor_rewrites_what_was_seen() {
+    let database = TestDatabase::new(embedded_migrations()).await.unwrap();
+    let mut app = connect(&database, "gateway_app").await;
+    for statement in [
+        "create table mine (id integer)",
+        "create schema mine",
+        "drop table evidence",
+        "alter table organizations add column mine integer",
+        "alter table events disable trigger all",
+        "create index mine on operations (actor)",
+        "truncate evidence",
+        "create or replace function operations_guard() returns trigger language plpgsql as 'begin return new; end'",
+        "call apply_grants()",
+        "create role mine",
+        "update evidence set kind = 'answer'",
+        "delete from evidence",
+        "update attempts set number = 7",
+        "delete from attempts",
+        "update events set actor = 'nobody'",
+        "delete from events",
+        "update event_feed set hash = hash",
+        "delete from event_feed",
+        "delete from event_feed_head",
+        "delete from organizations",
+        "delete from operations",
+        "update fingerprint_keys set key = key",
+        "update _sqlx_migrations set success = false",
+        "create view reporting_v1.mine as select 1",
+    ] {
+        refused(&mut app, statement).await;
+    }
+}
+
+#[tokio::test]
+async fn the_reader_sees_the_views_alone() {
+    let database = TestDatabase::new(embedded_migrations()).await.unwrap();
+    let mut reader = connect(&database, "gateway_reader").await;
+    for statement in [
+        "select owner_email from organizations",
+        "select 1 from operations",
+        "select 1 from evidence",
+        "select 1 from events",
+        "select secret from webhooks",
+        "select key from fingerprint_keys",
+        "insert into reporting_v1.discrepancies (kind) values ('drifted')",
+        "update reporting_v1.organizations set customer_id = 'mine'",
+        "delete from reporting_v1.operations",
+        "create table mine (id integer)",
+        "create view reporting_v1.mine as select 1",
+    ] {
+        refused(&mut reader, statement).await;
+    }
+    let settings: Vec<String> = sqlx::query_scalar(
+        "select unnest(rolconfig) from pg_roles where rolname = 'gateway_reader' order by 1",
+    )
+    .fetch_all(&mut reader)
+    .await
+    .unwrap();
+    assert_eq!(
+        settings,
+        [
+            "default_transaction_read_only=on",
+            "idle_in_transaction_session_timeout=30s",
+            "statement_timeout=15s"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn nobody_signs_in_as_a_role_that_was_given_no_password() {
+    let database = TestDatabase::new(embedded_migrations()).await.unwrap();
+    let mut all = PgConnection::connect(database.url()).await.unwrap();
+    let roles: Vec<(String, bool, bool)> = sqlx::query_as(
+        "select rolname::text, rolpassword is not null, rolsuper or rolcreaterole or rolcreatedb or rolbypassrls
+         from pg_authid where rolname like 'gateway\\_%' order by 1",
+    )
+    .fetch_all(&mut all)
+    .await
+    .unwrap();
+    let plain = |name: &str| (name.to_owned(), false, false);
+    assert_eq!(roles, [plain("gateway_app"), plain("gateway_owner"), plain("gateway_reader")]);
+}
+
+#[tokio::test]
+async fn the_owner_migrates_an_empty_database_and_the_app_serves_it() {
+    let database = TestDatabase::new(&NOTHING).await.unwrap();
+    let mut all = PgConnection::connect(database.url()).await.unwrap();
+    // The template was migrated by somebody else, from nothing to nothing.
+    sqlx::raw_sql("drop table _sqlx_migrations").execute(&mut all).await.unwrap();
+    sqlx::raw_sql(ROLES).execute(&mut all).await.unwrap();
+    let url = SecretString::from(database.url_as("gateway_owner"));
+    let owner = Store::connect(&DatabaseSettings { url, max_connections: 2 }).await.unwrap();
+    owner.migrate().await.unwrap();
+    owner.close().await;
+    let others: Vec<String> = sqlx::query_scalar(
+        "select c.relname::text from pg_class c
+         where c.relnamespace in ('public'::regnamespace, 'reporting_v1'::regnamespace)
+           and pg_get_userbyid(c.relowner) <> 'gateway_owner'",
+    )
+    .fetch_all(&mut all)
+    .await
+    .unwrap();
+    assert_eq!(others, Vec::<String>::new(), "not the owner's");
+    let url = SecretString::from(database.url_as("gateway_app"));
+    let app = Store::connect(&DatabaseSettings { url, max_connections: 2 }).await.unwrap();
+    app.check_migrated().await.unwrap();
+    app.fingerprint_key([7; 32]).await.unwrap();
+    app.close().await;
+    // Again does no harm.
+    sqlx::raw_sql(ROLES).execute(&mut all).await.unwrap();
+}
