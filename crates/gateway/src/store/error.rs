@@ -30,6 +30,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The server lacks what was committed.
+    pub(super) fn behind() -> Self {
+        Self::Unavailable(sqlx::Error::Protocol("the server lacks what was committed".into()))
+    }
+
     /// A commit was not answered for so long that nobody can be kept waiting for it.
     #[must_use]
     pub fn in_doubt() -> Self {

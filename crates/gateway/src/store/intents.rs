@@ -217,6 +217,8 @@ impl Store {
         let Err(error) = tx.commit().await else {
             return Ok(());
         };
+        // Whoever works on the operation next must not read at a server that does not have it.
+        self.pool.distrust();
         let until = Instant::now() + lease;
         loop {
             match self.epoch_at_primary(operation.id).await {

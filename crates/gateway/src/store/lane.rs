@@ -14,6 +14,7 @@ use std::{
 use futures::{TryStreamExt, future::BoxFuture, stream::BoxStream};
 use sqlx::{
     Describe, Either, Error, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr,
+    error::DatabaseError,
     pool::PoolConnection,
     postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
@@ -36,8 +37,9 @@ pub(super) struct Lane {
     doubt: Doubt,
 }
 
-/// Since when the connections of a database are in doubt: one of them went silent, and whoever was last
-/// heard of before that may be silent too. Each would have to be waited for by itself. Clones are the same.
+/// Since when the connections of a database are in doubt: one of them went silent or turned out to lead to a
+/// former primary, and whoever was last heard of before that may do so too. A silent one would have to be waited
+/// for, and a former primary does not have what its successor has. Clones are the same.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Doubt(Arc<Mutex<Option<Instant>>>);
 
@@ -92,6 +94,11 @@ impl Lane {
         &self.pool
     }
 
+    /// Connections that were last heard of before now may lead to a former primary, or nowhere.
+    pub(super) fn distrust(&self) {
+        self.doubt.raise();
+    }
+
     /// Begins a transaction.
     pub(super) async fn begin(&self) -> StoreResult<Tx> {
         let begun = in_time(async {
@@ -121,11 +128,18 @@ impl Borrowed {
     /// Gives the connection back unless what went wrong was the connection itself, or it leads to a server
     /// that does not write.
     fn end<T>(self, result: Result<T, Error>) -> Result<T, Error> {
+        let is_read_only = |error: &dyn DatabaseError| error.code().as_deref() == Some(READ_ONLY);
         let is_sound = match &result {
             Ok(_) | Err(Error::RowNotFound) => true,
-            Err(Error::Database(error)) => error.code().as_deref() != Some(READ_ONLY),
+            Err(Error::Database(error)) => !is_read_only(error.as_ref()),
             Err(_) => false,
         };
+        if let Err(Error::Database(error)) = &result
+            && is_read_only(error.as_ref())
+        {
+            // So may others that were made when it still was a primary.
+            self.doubt.raise();
+        }
         if is_sound {
             self.give_back();
         }

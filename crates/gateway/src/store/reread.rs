@@ -67,14 +67,18 @@ impl Store {
     /// An organization as it now stands, for the engine.
     ///
     /// # Errors
-    /// When the database fails, or there is no such organization.
+    /// When the database fails, or the server that answered does not have it: no row is ever taken away, so
+    /// that is a former primary.
     pub async fn reread_organization(&self, id: Uuid) -> StoreResult<Organization> {
         let row: OrganizationRow = sqlx::query_as("select * from organizations where id = $1")
             .bind(id)
             .fetch_optional(&self.outcomes)
             .await
             .map_err(store_error)?
-            .ok_or_else(|| StoreError::Corrupt(format!("no organization {id}")))?;
+            .ok_or_else(|| {
+                self.outcomes.distrust();
+                StoreError::behind()
+            })?;
         row.try_into()
     }
 }
