@@ -17,6 +17,7 @@ mod dev_command;
 mod event_stream;
 mod events;
 mod feed;
+mod graphs;
 mod idempotency;
 mod import;
 mod late_change;

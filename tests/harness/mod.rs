@@ -11,6 +11,7 @@ mod receiver;
 mod reply;
 mod settings;
 mod state_dir;
+mod until;
 mod world;
 
 pub(crate) use binary::{Binary, Ended, Running};
@@ -21,4 +22,5 @@ pub(crate) use receiver::{Post, Receiver};
 pub(crate) use reply::Reply;
 pub(crate) use settings::{ISSUER, Settings, TOKEN_SECRET};
 pub(crate) use state_dir::state_dir;
+pub(crate) use until::until;
 pub(crate) use world::World;
