@@ -32,5 +32,6 @@ mod reporting;
 mod roles;
 mod sweep;
 mod tenants;
+mod traces;
 mod webhooks;
 mod workers;

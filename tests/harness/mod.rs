@@ -4,6 +4,7 @@
 mod binary;
 mod call;
 mod client;
+mod collector;
 mod command;
 mod customers;
 mod event_reader;
@@ -16,6 +17,7 @@ mod world;
 
 pub(crate) use binary::{Binary, Ended, Running};
 pub(crate) use client::Client;
+pub(crate) use collector::{Collector, Seen};
 pub(crate) use customers::{cloud_customer, commitments_customer};
 pub(crate) use event_reader::EventReader;
 pub(crate) use receiver::{Post, Receiver};
