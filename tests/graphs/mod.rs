@@ -6,7 +6,9 @@
 
 mod dashboards;
 mod filled;
+mod measured;
 mod metrics;
 mod names;
+mod reporting;
 mod rules;
 mod tools;
