@@ -4,6 +4,7 @@
 mod binary;
 mod call;
 mod client;
+mod collector;
 mod command;
 mod customers;
 mod event_reader;
@@ -11,14 +12,17 @@ mod receiver;
 mod reply;
 mod settings;
 mod state_dir;
+mod until;
 mod world;
 
 pub(crate) use binary::{Binary, Ended, Running};
 pub(crate) use client::Client;
+pub(crate) use collector::{Collector, Seen};
 pub(crate) use customers::{cloud_customer, commitments_customer};
 pub(crate) use event_reader::EventReader;
 pub(crate) use receiver::{Post, Receiver};
 pub(crate) use reply::Reply;
 pub(crate) use settings::{ISSUER, Settings, TOKEN_SECRET};
 pub(crate) use state_dir::state_dir;
+pub(crate) use until::until;
 pub(crate) use world::World;

@@ -1,5 +1,5 @@
 //! One attempt: a request sent, its answer read, and a span, a log line, a metric and the account's
-//! signals left behind. No body, no URL and no key goes into any of them.
+//! signals left behind. No body, no URL and no key goes into any of them: of a path, its template alone.
 
 use std::time::Instant;
 
@@ -35,15 +35,18 @@ struct Received {
 impl Attempt {
     pub(crate) fn begin(client: &HttpClient, call: &Call<'_>) -> Self {
         let provider = client.provider().as_str();
+        let template = client.template(call);
         let span = tracing::info_span!(
             "provider.attempt",
             otel.kind = "client",
-            otel.name = format!("{} {provider} {}", call.method, call.operation),
+            otel.name = format!("{} {template}", call.method),
             otel.status_code = Empty,
             provider,
             operation = call.operation,
             http.request.method = %call.method,
             http.response.status_code = Empty,
+            url.template = template,
+            "error.type" = Empty,
             server.address = client.base_url().host_str(),
             server.port = client.base_url().port_or_known_default(),
             provider.request_id = Empty,
@@ -91,6 +94,7 @@ impl Attempt {
                 self.outcome = outcome_of(error);
                 signals.note_error(error, Utc::now());
                 self.span.record("otel.status_code", "ERROR");
+                self.span.record("error.type", self.outcome);
                 let answer = error.answer();
                 tracing::info!(
                     kind = error.kind().as_str(),

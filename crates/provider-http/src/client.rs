@@ -139,6 +139,18 @@ impl HttpClient {
         &self.base_url
     }
 
+    /// The path of a call without the ids in it.
+    pub(crate) fn template(&self, call: &Call<'_>) -> String {
+        let is_id = |segment: &&str| {
+            segment.len() == 36 && segment.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
+        };
+        let base = self.base_url.path().trim_end_matches('/');
+        call.path.iter().fold(base.to_owned(), |path, segment| {
+            let segment = if is_id(segment) { "{id}" } else { segment };
+            format!("{path}/{segment}")
+        })
+    }
+
     pub(crate) fn url(&self, call: &Call<'_>) -> Url {
         let mut url = self.base_url.clone();
         // Only a URL that cannot be a base has no segments; `check_url` takes none such.

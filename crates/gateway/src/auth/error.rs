@@ -88,6 +88,28 @@ impl std::fmt::Display for Claim {
 }
 
 impl AuthError {
+    /// The kind of refusal in a word, for counting.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::NotBearer => "not_bearer",
+            Self::TooLarge => "too_large",
+            Self::Malformed(_) => "malformed",
+            Self::Header(_) => "header",
+            Self::Algorithm => "algorithm",
+            Self::UnknownKey => "unknown_key",
+            Self::Signature => "signature",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Issuer => "issuer",
+            Self::Audience => "audience",
+            Self::MissingClaim(_) => "missing_claim",
+            Self::InvalidClaim(_) => "invalid_claim",
+            Self::KeysUnavailable => "keys_unavailable",
+        }
+    }
+
     /// What the caller may know: enough to mend an honest mistake, nothing about our keys.
     pub fn detail(&self) -> &'static str {
         match self {

@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use partner_core::{AdminSeat, Effect, Error, Kind, Reply};
 use serde_json::json;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{Instrument, info, warn};
 
 use super::{
     counters,
-    engine::Engine,
+    engine::{Engine, settle_span},
     failure::{Failure, FailureCode},
     observation::{fail, observe, settle, unsettle},
     personal::Personal,
@@ -207,7 +207,7 @@ impl Engine {
             .claim_one_unknown(operation.id, operation.epoch, self.settings.lease)
             .await?;
         match claimed {
-            Some(claimed) => self.settle(&claimed).await,
+            Some(claimed) => self.settle(&claimed).instrument(settle_span(&claimed)).await,
             None => Ok(()),
         }
     }

@@ -19,13 +19,14 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{Instrument, info_span, warn};
+use tracing::{Instrument, Span, info_span, warn};
 use uuid::Uuid;
 
 use super::journal::Journal;
 use crate::{
     providers::{Account, Registry},
     store::{CreateBudget, Operation, OperationState, StoreResult},
+    telemetry::link_to,
 };
 
 /// What the worker has in hand of one account at a time. A backlog must not outrun its leases, nor the
@@ -187,25 +188,19 @@ impl Engine {
             self.wake.notify_one();
             return;
         }
-        self.launch(operation, taken_at, seat, None);
+        let span = operation_span(&operation);
+        self.launch(operation, span, taken_at, seat, None);
     }
 
     fn launch(
         self: &Arc<Self>,
         operation: Operation,
+        span: Span,
         taken_at: Instant,
         seat: Option<AdminSeat>,
         place: Option<OwnedSemaphorePermit>,
     ) {
         let engine = Arc::clone(self);
-        let span = info_span!(
-            "operation",
-            operation_id = %operation.id,
-            operation = operation.kind.as_str(),
-            provider = %operation.provider,
-            tenant = %operation.tenant,
-            request_id = %operation.request_id,
-        );
         let deadline = taken_at + self.settings.lease;
         let context = trace_of(&operation);
         let attempt = async move {
@@ -241,7 +236,9 @@ impl Engine {
                 for operation in due.claimed {
                     moved += 1;
                     let place = self.take_place(account);
-                    self.launch(operation, taken_at, None, place);
+                    let span = operation_span(&operation);
+                    link_to(&span, operation.traceparent.as_deref());
+                    self.launch(operation, span, taken_at, None, place);
                 }
             }
         }
@@ -262,14 +259,8 @@ impl Engine {
 
     fn start_settling(self: &Arc<Self>, operation: Operation, place: Option<OwnedSemaphorePermit>) {
         let engine = Arc::clone(self);
-        let span = info_span!(
-            "settle",
-            operation_id = %operation.id,
-            operation = operation.kind.as_str(),
-            provider = %operation.provider,
-            tenant = %operation.tenant,
-            request_id = %operation.request_id,
-        );
+        let span = settle_span(&operation);
+        link_to(&span, operation.traceparent.as_deref());
         let context = trace_of(&operation);
         let work = async move {
             if let Err(error) = engine.settle(&operation).await {
@@ -280,6 +271,32 @@ impl Engine {
         };
         self.tasks.spawn(with_trace_context(context, work).instrument(span));
     }
+}
+
+/// The span in which an operation is sent: within the request's, where that is what sends it.
+fn operation_span(operation: &Operation) -> Span {
+    info_span!(
+        "operation",
+        otel.name = %format_args!("operation {}", operation.kind.as_str()),
+        operation_id = %operation.id,
+        operation = operation.kind.as_str(),
+        provider = %operation.provider,
+        tenant = %operation.tenant,
+        request_id = %operation.request_id,
+    )
+}
+
+/// The span in which an open outcome is looked at.
+pub(super) fn settle_span(operation: &Operation) -> Span {
+    info_span!(
+        "settle",
+        otel.name = %format_args!("settle {}", operation.kind.as_str()),
+        operation_id = %operation.id,
+        operation = operation.kind.as_str(),
+        provider = %operation.provider,
+        tenant = %operation.tenant,
+        request_id = %operation.request_id,
+    )
 }
 
 fn trace_of(operation: &Operation) -> TraceContext {

@@ -64,6 +64,27 @@ pub enum HealthState {
     Refused,
 }
 
+impl HealthState {
+    const ALL: [Self; 4] = [Self::Up, Self::Degraded, Self::Down, Self::Refused];
+
+    /// Every word there is, and whether it is this one.
+    #[must_use]
+    pub fn among_all(self) -> [(&'static str, bool); 4] {
+        Self::ALL.map(|state| (state.as_str(), state == self))
+    }
+
+    /// The word, as the API has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 /// How well an account is, and why we think so.
 #[derive(Debug, Clone)]
 pub struct Health {

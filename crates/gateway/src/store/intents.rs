@@ -16,7 +16,7 @@ use super::{
     error::{StoreError, StoreResult, store_error},
     events::append_event,
     idempotency::{IdempotencyRecord, KeyClaim, take_key},
-    lane::{Tx, bounded},
+    lane::{Tx, bounded, traced},
     model::{Operation, OperationKind, Organization, TenantScope},
     outcomes::{lock_organization, save_organization},
     rows::{OperationRow, OrganizationRow},
@@ -55,16 +55,19 @@ impl Store {
         options: BeginOptions<'_>,
     ) -> StoreResult<BeginCreate> {
         crash_point!("intent.begin");
-        let tx = self.pool.begin().await?;
-        match bounded(self.begin_create_in(tx, org, operation, options)).await? {
-            Written::Ended(ended) => Ok(ended),
-            Written::Begun(tx, begun, ()) => {
-                crash_point!("intent.commit");
-                self.commit(tx, &begun, options.lease).await?;
-                crash_point!("intent.committed");
-                Ok(BeginCreate::Begun(begun))
+        traced("begin_create", async {
+            let tx = self.pool.begin().await?;
+            match bounded(self.begin_create_in(tx, org, operation, options)).await? {
+                Written::Ended(ended) => Ok(ended),
+                Written::Begun(tx, begun, ()) => {
+                    crash_point!("intent.commit");
+                    self.commit(tx, &begun, options.lease).await?;
+                    crash_point!("intent.committed");
+                    Ok(BeginCreate::Begun(begun))
+                }
             }
-        }
+        })
+        .await
     }
 
     async fn begin_create_in(
@@ -107,17 +110,20 @@ impl Store {
         options: BeginOptions<'_>,
     ) -> StoreResult<BeginUpdate<E>> {
         crash_point!("intent.begin");
-        let tx = self.pool.begin().await?;
-        let written = self.begin_operation_in(tx, scope, organization_id, plan, options);
-        match bounded(written).await? {
-            Written::Ended(ended) => Ok(ended),
-            Written::Begun(tx, begun, before) => {
-                crash_point!("intent.commit");
-                self.commit(tx, &begun, options.lease).await?;
-                crash_point!("intent.committed");
-                Ok(BeginUpdate::Begun(begun, before))
+        traced("begin_operation", async {
+            let tx = self.pool.begin().await?;
+            let written = self.begin_operation_in(tx, scope, organization_id, plan, options);
+            match bounded(written).await? {
+                Written::Ended(ended) => Ok(ended),
+                Written::Begun(tx, begun, before) => {
+                    crash_point!("intent.commit");
+                    self.commit(tx, &begun, options.lease).await?;
+                    crash_point!("intent.committed");
+                    Ok(BeginUpdate::Begun(begun, before))
+                }
             }
-        }
+        })
+        .await
     }
 
     async fn begin_operation_in<E>(

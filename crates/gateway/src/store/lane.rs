@@ -19,6 +19,8 @@ use sqlx::{
     postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
 
+use tracing::{Instrument, info_span};
+
 use super::error::{StoreError, StoreResult, store_error};
 
 /// How long one piece of work may take. The design asks for recovery within 3 s of a server that
@@ -82,6 +84,18 @@ fn too_long() -> Error {
 
 async fn in_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::time::timeout(LONGEST_WORK, work).await.unwrap_or_else(|_elapsed| Err(too_long()))
+}
+
+/// Does work in a span of its own, in the words of OpenTelemetry's conventions for databases.
+pub(super) async fn traced<T>(name: &'static str, work: impl Future<Output = T>) -> T {
+    let span = info_span!(
+        "db.transaction",
+        otel.kind = "client",
+        otel.name = name,
+        db.system.name = "postgresql",
+        db.operation.name = name,
+    );
+    work.instrument(span).await
 }
 
 impl Lane {

@@ -162,14 +162,15 @@ impl Store {
         .map_err(store_error)
     }
 
-    /// For how many seconds the oldest unknown or quarantined operation has been open; 0 when there is none.
+    /// For how many seconds the oldest unknown operation has been open; 0 when there is none. One that is
+    /// quarantined waits for a person, and is counted as such.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn oldest_unknown_age(&self) -> StoreResult<f64> {
         sqlx::query_scalar!(
             r#"select coalesce(extract(epoch from now() - min(unknown_since)), 0)::float8 as "age!"
-               from operations where state in ('unknown', 'quarantined')"#
+               from operations where state = 'unknown'"#
         )
         .fetch_one(&self.pool)
         .await

@@ -14,7 +14,7 @@ use super::{
     error::{StoreResult, store_error},
     events::{EventContext, append_events},
     gates::{note_create_success, note_read, note_unknown_create},
-    lane::{Tx, bounded},
+    lane::{Tx, bounded, traced},
     members::add_members,
     model::{Evidence, Operation, OperationKind, OperationState, OrgStatus, Organization},
     rows::{OperationRow, OrganizationRow, interval},
@@ -119,7 +119,10 @@ impl Store {
         evidence: Option<&Evidence>,
         outcome: &Outcome<'_>,
     ) -> StoreResult<Recorded> {
-        bounded(record_in(self.outcomes.begin().await?, operation, evidence, outcome)).await
+        traced("record_outcome", async {
+            bounded(record_in(self.outcomes.begin().await?, operation, evidence, outcome)).await
+        })
+        .await
     }
 }
 

@@ -14,6 +14,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use super::lines::WithTrace;
 use super::{SERVICE, TelemetryError};
 use crate::config::{LogFormat, TelemetryConfig};
 
@@ -43,7 +44,10 @@ where
 {
     let lines = fmt::layer().with_writer(std::io::stderr);
     match format {
-        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Json => {
+            let objects = lines.json().flatten_event(true).with_span_list(false);
+            objects.map_event_format(WithTrace).boxed()
+        }
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
     }
 }

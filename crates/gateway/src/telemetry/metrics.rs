@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use ::metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
+use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use tokio_util::sync::CancellationToken;
@@ -26,8 +26,11 @@ pub const AUTH_REFUSALS: &str = "gateway_auth_refusals_total";
 pub const PROVIDER_ATTEMPTS: &str = "gateway_provider_attempts_total";
 /// Histogram `{provider, operation, outcome}`: seconds that an attempt took.
 pub const PROVIDER_ATTEMPT_DURATION: &str = "gateway_provider_attempt_duration_seconds";
-/// Gauge `{provider}`: 0 closed, 1 half open, 2 open.
-pub const PROVIDER_CIRCUIT: &str = "gateway_provider_circuit_state";
+/// Gauge `{provider, state}`: 1 for the word that says how well an account is, 0 for the others. By what
+/// this process last heard of it.
+pub const PROVIDER_HEALTH: &str = "gateway_provider_health";
+/// Gauge `{provider}`: 1 while an account's gate is shut, so that nothing is sent to it; else 0.
+pub const PROVIDER_GATE_SHUT: &str = "gateway_provider_gate_shut";
 /// Gauge `{state}`: operations that have not ended.
 pub const OPERATIONS: &str = "gateway_operations";
 /// Gauge: seconds since the oldest operation of unknown outcome began; 0 when there is none.
@@ -50,6 +53,8 @@ pub const EVENT_STREAMS: &str = "gateway_event_streams";
 pub const SWEEP_DURATION: &str = "gateway_sweep_duration_seconds";
 /// Gauge `{provider}`: seconds since a pass last saw the whole list of an account.
 pub const SWEEP_LAST_SUCCESS_AGE: &str = "gateway_sweep_last_success_age_seconds";
+/// Gauge `{provider}`: seconds from one pass over an account's list to the next, as configured.
+pub const SWEEP_INTERVAL: &str = "gateway_sweep_interval_seconds";
 /// Gauge `{kind}`: discrepancies that are open.
 pub const DISCREPANCIES_OPEN: &str = "gateway_discrepancies_open";
 /// Gauge `{pool, state}`: connections of a pool, `idle` or `used`.
@@ -64,8 +69,24 @@ pub const WEBHOOKS_DISABLED: &str = "gateway_webhooks_disabled_total";
 pub const WEBHOOKS_PENDING: &str = "gateway_webhook_deliveries_pending";
 /// Gauge: seconds since the oldest of them was first to be sent; 0 when there is none.
 pub const WEBHOOKS_OLDEST_PENDING: &str = "gateway_webhook_deliveries_oldest_age_seconds";
+/// Gauge: 1 while the database answers and is migrated, else 0: what `/readyz` says, but for draining.
+pub const READY: &str = "gateway_ready";
 /// Gauge `{version}`: always 1.
 pub const BUILD_INFO: &str = "gateway_build_info";
+
+/// Begins the counters whose first step up must not be missed: a count that appears at 1 has not risen.
+pub fn begin_counters<'a>(providers: impl Iterator<Item = &'a str>) {
+    for provider in providers {
+        for name in [FENCED_WRITES, DUPLICATE_UPSTREAM] {
+            counter!(name, "provider" => provider.to_owned()).increment(0);
+        }
+    }
+    for outcome in ["delivered", "retried", "failed"] {
+        counter!(WEBHOOK_ATTEMPTS, "outcome" => outcome).increment(0);
+    }
+    counter!(WEBHOOKS_DISABLED).increment(0);
+    counter!(EVENTS_SEALED).increment(0);
+}
 
 /// Upper bounds in seconds: a local answer takes milliseconds, a provider's create one or two
 /// seconds, and 20 s is where an attempt ends.
@@ -123,7 +144,8 @@ fn describe_all() {
     describe_counter!(AUTH_REFUSALS, "Tokens refused.");
     describe_counter!(PROVIDER_ATTEMPTS, "Attempts at a provider.");
     describe_histogram!(PROVIDER_ATTEMPT_DURATION, Unit::Seconds, "Time that an attempt took.");
-    describe_gauge!(PROVIDER_CIRCUIT, "0 closed, 1 half open, 2 open.");
+    describe_gauge!(PROVIDER_HEALTH, "1 for the state that an account is in, 0 for the others.");
+    describe_gauge!(PROVIDER_GATE_SHUT, "1 while nothing is sent to an account.");
     describe_gauge!(OPERATIONS, "Operations that have not ended, by state.");
     describe_gauge!(
         OPERATIONS_OLDEST_UNKNOWN,
@@ -143,6 +165,7 @@ fn describe_all() {
         Unit::Seconds,
         "Age of the last pass that saw the whole list."
     );
+    describe_gauge!(SWEEP_INTERVAL, Unit::Seconds, "From one pass over a list to the next.");
     describe_gauge!(DISCREPANCIES_OPEN, "Discrepancies that are open, by kind.");
     describe_gauge!(DB_CONNECTIONS, "Connections of a pool, by state.");
     describe_gauge!(DB_MAX_CONNECTIONS, "The most connections that a pool may have.");
@@ -154,5 +177,6 @@ fn describe_all() {
         Unit::Seconds,
         "How long the oldest of them has waited; 0 when there is none."
     );
+    describe_gauge!(READY, "1 while the database answers and is migrated.");
     describe_gauge!(BUILD_INFO, "The running version.");
 }

@@ -3,18 +3,23 @@
 //! Other rooms use `tracing` and `metrics` as they are and need nothing of this one but the names.
 //! This room decides nothing: it must not read the environment or change what is logged for whom.
 
+mod lines;
 mod logs;
 pub mod metrics;
 mod otlp_metrics;
+mod semantic;
 mod traces;
 
+use std::{sync::LazyLock, time::Duration};
+
+use opentelemetry::KeyValue;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
 use crate::config::TelemetryConfig;
 
 pub use metrics::MetricsHandle;
-pub use traces::{current_traceparent, set_remote_parent};
+pub use traces::{current_traceparent, link_to, set_remote_parent};
 
 /// What was set up; to be shut down last, so that nothing that was measured is lost.
 #[must_use = "spans that wait to be exported are lost unless this is shut down"]
@@ -65,22 +70,24 @@ impl Telemetry {
         &self.metrics
     }
 
-    /// Sends what waits to be exported and stops. To be called on a Tokio runtime, after the last
-    /// piece of work has ended.
+    /// Sends what waits to be exported and stops, within some seconds: a collector that does not answer
+    /// costs what it was not told. To be called on a Tokio runtime, after the last piece of work has ended.
     pub async fn shutdown(self) {
+        let Self { traces, meters, .. } = self;
         // The exporters block; on a worker of the runtime they would wait for themselves.
-        let stopped = tokio::task::spawn_blocking(move || {
-            let traces = self.traces.map(|traces| traces.shutdown());
-            let meters = self.meters.map(|meters| meters.shutdown());
-            [traces, meters]
+        let traces = tokio::task::spawn_blocking(move || {
+            traces.map_or(Ok(()), |traces| traces.shutdown_with_timeout(EXPORT_WITHIN))
         });
-        match stopped.await {
-            Ok(results) => {
-                for error in results.into_iter().flatten().filter_map(Result::err) {
-                    tracing::warn!(%error, "telemetry was not exported to its end");
-                }
+        let meters = tokio::task::spawn_blocking(move || {
+            meters.map_or(Ok(()), |meters| meters.shutdown_with_timeout(EXPORT_WITHIN))
+        });
+        let (traces, meters) = tokio::join!(traces, meters);
+        for stopped in [traces, meters] {
+            match stopped {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "telemetry was not exported to its end"),
+                Err(error) => tracing::warn!(%error, "telemetry could not be shut down"),
             }
-            Err(error) => tracing::warn!(%error, "telemetry could not be shut down"),
         }
     }
 }
@@ -88,10 +95,17 @@ impl Telemetry {
 /// The service's name for collectors.
 const SERVICE: &str = "partner-gateway";
 
+/// How long the collector may take for what it is sent. Nobody waits for it but the exporters' own threads,
+/// and whoever stops the process.
+const EXPORT_WITHIN: Duration = Duration::from_secs(3);
+
+/// Who is speaking: the service, and this process of it, so that the processes' metrics are kept apart.
 fn resource() -> opentelemetry_sdk::Resource {
+    static INSTANCE: LazyLock<String> = LazyLock::new(|| uuid::Uuid::new_v4().to_string());
     opentelemetry_sdk::Resource::builder()
         .with_service_name(SERVICE)
-        .with_attribute(opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_attribute(KeyValue::new("service.instance.id", INSTANCE.as_str()))
         .build()
 }
 

@@ -1,6 +1,6 @@
 //! Metrics by OTLP: what is recorded for Prometheus goes to a collector as well.
 //!
-//! Knows no metric by name; it only doubles what is recorded.
+//! Knows no metric by name; it only doubles what is recorded. What it is then called is `semantic`'s business.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,11 +16,14 @@ use opentelemetry::metrics::{self as otel, Meter, MeterProvider};
 use opentelemetry_otlp::{ExporterBuildError, MetricExporter, WithExportConfig};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 
+use super::semantic::{attributes, name_and_unit};
+
 /// Sends metrics to the collector every minute.
 pub(super) fn provider(endpoint: &str) -> Result<SdkMeterProvider, ExporterBuildError> {
     let exporter = MetricExporter::builder()
         .with_http()
         .with_endpoint(format!("{endpoint}/v1/metrics"))
+        .with_timeout(super::EXPORT_WITHIN)
         .build()?;
     Ok(SdkMeterProvider::builder()
         .with_resource(super::resource())
@@ -60,12 +63,6 @@ impl Doubled {
     }
 }
 
-fn attributes(key: &Key) -> Vec<KeyValue> {
-    key.labels()
-        .map(|label| KeyValue::new(label.key().to_owned(), label.value().to_owned()))
-        .collect()
-}
-
 impl Recorder for Doubled {
     fn describe_counter(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
         self.prometheus.describe_counter(key, unit, description);
@@ -82,7 +79,10 @@ impl Recorder for Doubled {
     fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
         let name = key.name().to_owned();
         let instrument = self.with_instruments(|known| {
-            let make = || self.meter.u64_counter(name.clone()).build();
+            let make = || {
+                let (called, unit) = name_and_unit(&name);
+                self.meter.u64_counter(called).with_unit(unit).build()
+            };
             known.counters.entry(name.clone()).or_insert_with(make).clone()
         });
         Counter::from_arc(Arc::new(DoubledCounter {
@@ -96,7 +96,10 @@ impl Recorder for Doubled {
     fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
         let name = key.name().to_owned();
         let (instrument, value) = self.with_instruments(|known| {
-            let make = || self.meter.f64_gauge(name.clone()).build();
+            let make = || {
+                let (called, unit) = name_and_unit(&name);
+                self.meter.f64_gauge(called).with_unit(unit).build()
+            };
             let instrument = known.gauges.entry(name.clone()).or_insert_with(make).clone();
             (instrument, Arc::clone(known.gauge_values.entry(key.clone()).or_default()))
         });
@@ -111,8 +114,11 @@ impl Recorder for Doubled {
     fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
         let name = key.name().to_owned();
         let instrument = self.with_instruments(|known| {
-            let bounds = self.bounds.clone();
-            let make = || self.meter.f64_histogram(name.clone()).with_boundaries(bounds).build();
+            let make = || {
+                let (called, unit) = name_and_unit(&name);
+                let histogram = self.meter.f64_histogram(called).with_unit(unit);
+                histogram.with_boundaries(self.bounds.clone()).build()
+            };
             known.histograms.entry(name.clone()).or_insert_with(make).clone()
         });
         Histogram::from_arc(Arc::new(DoubledHistogram {

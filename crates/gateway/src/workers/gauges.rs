@@ -1,5 +1,5 @@
-//! Measures what no request tells: open operations, events without a number, open discrepancies, and the
-//! database's connections.
+//! Measures what no request tells: whether the gateway is ready, how well the accounts are, open operations,
+//! events without a number, open discrepancies, and the database's connections.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,8 +13,9 @@ use crate::{
     store::{DiscrepancyKind, OperationState, StoreResult, TenantScope},
     telemetry::metrics::{
         DB_CONNECTIONS, DB_MAX_CONNECTIONS, DISCREPANCIES_OPEN, EVENTS_UNSEALED, OPERATIONS,
-        OPERATIONS_OLDEST_UNKNOWN, OPERATIONS_QUARANTINED, SWEEP_LAST_SUCCESS_AGE,
-        WEBHOOKS_OLDEST_PENDING, WEBHOOKS_PENDING,
+        OPERATIONS_OLDEST_UNKNOWN, OPERATIONS_QUARANTINED, PROVIDER_GATE_SHUT, PROVIDER_HEALTH,
+        READY, SWEEP_INTERVAL, SWEEP_LAST_SUCCESS_AGE, WEBHOOKS_OLDEST_PENDING, WEBHOOKS_PENDING,
+        begin_counters,
     },
 };
 
@@ -39,13 +40,14 @@ impl Gauges {
     /// A worker that measures this gateway.
     #[must_use]
     pub fn new(app: Arc<App>) -> Self {
+        begin_counters(app.engine().registry().iter().map(|account| account.name().as_str()));
         Self { app, outage: Outage::new("gauges") }
     }
 
     /// Measures once.
     ///
     /// # Errors
-    /// When the database fails; the connections are measured all the same.
+    /// When the database fails; what this process knows by itself is measured all the same.
     pub async fn step(&self) -> StoreResult<()> {
         let store = self.app.store();
         for pool in store.pools() {
@@ -54,6 +56,11 @@ impl Gauges {
             gauge!(DB_CONNECTIONS, "pool" => pool.name, "state" => "used").set(used);
             gauge!(DB_MAX_CONNECTIONS, "pool" => pool.name).set(pool.max);
         }
+        self.measure_accounts();
+        let migrated = store.check_migrated().await;
+        gauge!(READY).set(if migrated.is_ok() { 1.0 } else { 0.0 });
+        migrated?;
+        self.measure_gates().await?;
         let open = store.open_operations().await?;
         let count =
             |state| open.iter().find(|(of, _)| *of == state).map_or(0.0, |(_, n)| *n as f64);
@@ -73,6 +80,34 @@ impl Gauges {
         }
         for (provider, age) in store.sweep_ages().await? {
             gauge!(SWEEP_LAST_SUCCESS_AGE, "provider" => provider).set(age);
+        }
+        Ok(())
+    }
+
+    /// What this process last heard of each account.
+    fn measure_accounts(&self) {
+        for account in self.app.engine().registry().iter() {
+            let name = account.name().as_str();
+            for (state, is_so) in account.health().state.among_all() {
+                gauge!(PROVIDER_HEALTH, "provider" => name.to_owned(), "state" => state)
+                    .set(if is_so { 1.0 } else { 0.0 });
+            }
+            if account.capabilities().list {
+                gauge!(SWEEP_INTERVAL, "provider" => name.to_owned()).set(account.sweep_every);
+            }
+        }
+    }
+
+    /// Whether anything is sent to each account, by any process.
+    async fn measure_gates(&self) -> StoreResult<()> {
+        for account in self.app.engine().registry().iter() {
+            let name = account.name().as_str();
+            let is_shut = self.app.store().gate(name).await?.is_some();
+            gauge!(PROVIDER_GATE_SHUT, "provider" => name.to_owned()).set(if is_shut {
+                1.0
+            } else {
+                0.0
+            });
         }
         Ok(())
     }

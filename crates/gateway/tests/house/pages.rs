@@ -1,6 +1,7 @@
 //! What the pages say of the code is what the code says, and their links lead somewhere.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -100,6 +101,37 @@ fn the_readme_has_one_command_for_the_tests() {
     assert_eq!(commands.len(), 1, "{commands:?}");
 }
 
+/// The anchors of a page's headings, as those who show such pages make them.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    headings
+        .map(|line| {
+            let kept = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = kept.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn every_alert_leads_to_its_paragraph() {
+    let rules = page("deploy/prometheus/rules/partner-gateway.yml");
+    let headings = anchors(&page("docs/OPERATIONS.md"));
+    let mut alerts = 0;
+    for alert in rules.split("- alert: ").skip(1) {
+        alerts += 1;
+        let name = alert.lines().next().unwrap().trim();
+        let link = alert.lines().find_map(|line| line.trim().strip_prefix("runbook_url: "));
+        let anchor = name.to_lowercase();
+        assert_eq!(link, Some(format!("docs/OPERATIONS.md#{anchor}").as_str()), "{name}");
+        assert!(headings.contains(&anchor), "docs/OPERATIONS.md has no paragraph for {name}");
+    }
+    assert!(alerts > 15, "only {alerts} alerts were found");
+    let told = page("docs/OPERATIONS.md");
+    let told = told.lines().filter(|line| line.starts_with("### Gateway")).count();
+    assert_eq!(told, alerts, "a paragraph for an alert that there is not");
+}
+
 fn pages_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -122,12 +154,17 @@ fn links_between_the_pages_lead_somewhere() {
     for path in pages {
         let text = fs::read_to_string(&path).unwrap();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let target = link.split('#').next().unwrap_or_default();
-            if target.is_empty() || link.contains("://") {
+            let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
+            if link.contains("://") {
                 continue;
             }
             followed += 1;
-            if !path.parent().unwrap().join(target).exists() {
+            let leads_to =
+                if target.is_empty() { path.clone() } else { path.parent().unwrap().join(target) };
+            let is_there = leads_to.exists()
+                && (anchor.is_empty()
+                    || anchors(&fs::read_to_string(&leads_to).unwrap()).contains(anchor));
+            if !is_there {
                 dead.push(format!("{}: {link}", path.strip_prefix(&root).unwrap().display()));
             }
         }

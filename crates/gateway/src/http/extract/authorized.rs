@@ -11,7 +11,7 @@ use crate::{
     auth::{AuthError, Caller},
     http::{problem::Problem, request_id::RequestId, state::ApiState},
     store::TenantScope,
-    telemetry,
+    telemetry::{self, metrics::AUTH_REFUSALS},
 };
 
 /// The scopes as types.
@@ -110,6 +110,7 @@ impl<S: scope::Required> FromRequestParts<ApiState> for Authorized<S> {
 
 /// What the caller is told; the log is told more.
 fn refusal(error: &AuthError) -> Problem {
+    metrics::counter!(AUTH_REFUSALS, "reason" => error.reason()).increment(1);
     if error.is_unavailable() {
         tracing::warn!(error = %error, "tokens cannot be verified");
         return Problem::unavailable(error.detail());

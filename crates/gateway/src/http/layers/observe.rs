@@ -16,7 +16,7 @@ use axum::{
 };
 use tracing::{Instrument, Span, field::Empty};
 
-use super::route_metrics::{RouteMetrics, method_label};
+use super::route_metrics::{RouteMetrics, UNKNOWN_METHOD, method_label};
 use crate::{
     http::{
         notes::RequestNotes,
@@ -64,16 +64,7 @@ impl Watch {
     fn start(metrics: Arc<RouteMetrics>, request: &Request, id: &RequestId) -> Self {
         let method = method_label(request.method());
         let route = request.extensions().get::<MatchedPath>().cloned();
-        let span = tracing::info_span!(
-            "http.request",
-            otel.kind = "server",
-            otel.status_code = Empty,
-            method,
-            route = template(route.as_ref()),
-            status = Empty,
-            request_id = id.0,
-            tenant = Empty,
-        );
+        let span = span(method, route.as_ref(), id);
         continue_trace(&span, request.headers());
         metrics::gauge!(HTTP_IN_FLIGHT).increment(1.0);
         let started = Instant::now();
@@ -90,9 +81,10 @@ impl Watch {
         let took = self.started.elapsed();
         metrics::gauge!(HTTP_IN_FLIGHT).decrement(1.0);
         self.metrics.record(self.method, route, status, took);
-        self.span.record("status", status);
+        self.span.record("http.response.status_code", status);
         if status >= 500 {
             self.span.record("otel.status_code", "ERROR");
+            self.span.record("error.type", status);
         }
         self.span.in_scope(|| log(route, status, took));
     }
@@ -106,6 +98,28 @@ impl Drop for Watch {
     }
 }
 
+/// The span of a request, in the words of OpenTelemetry's conventions for HTTP. Of these `url.path` is left
+/// out: it holds ids of customers.
+fn span(method: &'static str, route: Option<&MatchedPath>, id: &RequestId) -> Span {
+    let known = method != UNKNOWN_METHOD;
+    let (method, in_name) = if known { (method, method) } else { ("_OTHER", "HTTP") };
+    let route = route.map(MatchedPath::as_str);
+    let space = if route.is_some() { " " } else { "" };
+    tracing::info_span!(
+        "http.request",
+        otel.kind = "server",
+        otel.name = %format_args!("{in_name}{space}{}", route.unwrap_or_default()),
+        otel.status_code = Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = Empty,
+        url.scheme = "http",
+        "error.type" = Empty,
+        request_id = id.0,
+        tenant = Empty,
+    )
+}
+
 fn template(route: Option<&MatchedPath>) -> &str {
     route.map_or(UNMATCHED, MatchedPath::as_str)
 }
@@ -117,7 +131,7 @@ fn continue_trace(span: &Span, headers: &HeaderMap) {
     }
 }
 
-/// The line of the log; the span it stands in has method, route, request id and tenant.
+/// The line of the log; the span that it stands in has method, route, request id and tenant.
 fn log(route: &str, status: u16, took: Duration) {
     let duration_ms = took.as_secs_f64() * 1_000.0;
     if status == HUNG_UP {

@@ -68,9 +68,12 @@ impl Slot {
     }
 }
 
+/// The label of a method that is none of the known ones.
+pub(super) const UNKNOWN_METHOD: &str = "OTHER";
+
 /// The method as a label: callers may send any word.
 pub(super) fn method_label(method: &Method) -> &'static str {
     const KNOWN: [&str; 9] =
         ["GET", "POST", "PATCH", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "CONNECT"];
-    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("OTHER")
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or(UNKNOWN_METHOD)
 }

@@ -15,7 +15,7 @@ use crate::{
     auth::{AuthError, Caller, Scope},
     http::{problem::Problem, request_id::RequestId, state::ApiState},
     store::TenantScope,
-    telemetry,
+    telemetry::{self, metrics::AUTH_REFUSALS},
 };
 
 /// The name of the cookie.
@@ -85,6 +85,7 @@ impl FromRequestParts<ApiState> for Session {
             Ok(caller) => caller,
             Err(error) if error.is_unavailable() => return Err(unavailable(&error)),
             Err(error) => {
+                metrics::counter!(AUTH_REFUSALS, "reason" => error.reason()).increment(1);
                 tracing::info!(error = %error, "a session was refused");
                 return Err(sign_in::ended(&wanted(parts), error.detail()));
             }

@@ -84,8 +84,9 @@ async fn a_request_is_one_line_that_shows_nothing_of_the_callers() {
     assert_eq!((line["level"].as_str(), line["status"].as_u64()), (Some("INFO"), Some(201)));
     let span = &line["span"];
     assert_eq!(span["name"], "http.request");
-    assert_eq!(span["method"], "GET");
-    assert_eq!(span["route"], "/v1/customers/{customer_id}");
+    assert_eq!(span["http.request.method"], "GET");
+    assert_eq!(span["http.route"], "/v1/customers/{customer_id}");
+    assert_eq!(span["otel.name"], "GET /v1/customers/{customer_id}");
     assert_eq!(span["request_id"], "order-7");
     assert_eq!(span["tenant"], "crm");
     assert!(!log.text().contains("canary"), "{}", log.text());
@@ -103,7 +104,7 @@ async fn a_probe_is_logged_only_when_it_fails() {
     }
     let lines = log.lines();
     let [line] = lines.as_slice() else { panic!("{lines:?}") };
-    assert_eq!(line["span"]["route"], "/readyz");
+    assert_eq!(line["span"]["http.route"], "/readyz");
 }
 
 #[tokio::test]
