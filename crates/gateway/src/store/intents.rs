@@ -1,11 +1,8 @@
 //! Committing what is meant to be done, before any of it is sent: the intent, and where nothing stands in
 //! its way its first attempt, in one transaction.
 
-use std::time::Duration;
-
 use partner_core::{EmailAddress, ProviderOrgId};
 use sqlx::{PgConnection, types::Json};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
@@ -21,9 +18,6 @@ use super::{
     outcomes::{lock_organization, save_organization},
     rows::{OperationRow, OrganizationRow},
 };
-
-/// How soon a commit in doubt is looked for again.
-const READ_AGAIN: Duration = Duration::from_millis(50);
 
 /// What came of writing an intent down, before its commit.
 enum Written<T, B> {
@@ -208,34 +202,6 @@ impl Store {
         .await
         .map_err(store_error)?;
         row.try_into()
-    }
-
-    /// Commits operations that were taken up together, and where the answer to the commit is lost looks for
-    /// `operation`, one of them, until it is known whether it was done: nothing may be sent on the strength of
-    /// a commit that is not known, and what was committed has nobody else before its lease ends. What took the
-    /// commit may take the readings too, so this can last as long as the lease.
-    pub(super) async fn commit(
-        &self,
-        tx: Tx,
-        operation: &Operation,
-        lease: Duration,
-    ) -> StoreResult<()> {
-        let Err(error) = tx.commit().await else {
-            return Ok(());
-        };
-        // Whoever works on the operation next must not read at a server that does not have it.
-        self.pool.distrust();
-        let until = Instant::now() + lease;
-        loop {
-            match self.epoch_at_primary(operation.id).await {
-                Ok(Some(epoch)) if epoch == operation.epoch => return Ok(()),
-                Ok(Some(_) | None) => return Err(store_error(error)),
-                Err(StoreError::Unavailable(_)) if Instant::now() < until => {
-                    tokio::time::sleep(READ_AGAIN).await;
-                }
-                Err(other) => return Err(other),
-            }
-        }
     }
 }
 

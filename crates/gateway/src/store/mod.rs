@@ -9,6 +9,7 @@ mod audit;
 mod begin;
 mod chain;
 mod claims;
+mod commit;
 mod connect;
 mod counts;
 mod discrepancies;
