@@ -40,7 +40,7 @@ pub use import::{
 };
 pub use operations::OperationView;
 pub use organizations::AdoptInput;
-pub use overview::{Overview, QueuedOperation};
+pub use overview::{DAYS, ENDED_LATELY, HOURS, Overview, QueuedOperation};
 pub use patch::Editable;
 pub use providers::{ProviderView, SweepView};
 pub use sweeps::SweepStep;

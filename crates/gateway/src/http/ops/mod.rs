@@ -15,11 +15,13 @@ mod organization;
 mod organizations;
 mod overview;
 mod page;
+mod providers;
 mod refusal;
 mod resolve;
 mod resolve_form;
 mod session;
 mod sign_in;
+mod sparkline;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -57,6 +59,7 @@ pub(crate) fn routes() -> Router<ApiState> {
             "/ops/discrepancies/{id}/resolve",
             get(back_to_discrepancy).post(discrepancy_form::resolve),
         )
+        .route("/ops/providers", get(providers::show))
         .route("/ops/assets/{file}", get(assets::file))
         .route("/ops/{*rest}", any(async || Problem::not_found("the console has no such page")))
         .layer(from_fn(refusal::as_page))

@@ -40,6 +40,7 @@ pub(super) enum Here {
     Overview,
     Operations,
     Organizations,
+    Providers,
     Discrepancies,
     /// None: a sign-in or a refusal.
     Nowhere,
@@ -56,11 +57,12 @@ pub(super) struct Page<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-const PARTS: [(Here, &str, &str); 4] = [
+const PARTS: [(Here, &str, &str); 5] = [
     (Here::Overview, "/ops", "Overview"),
     (Here::Operations, "/ops/operations", "Operations"),
     (Here::Organizations, "/ops/organizations", "Organizations"),
     (Here::Discrepancies, "/ops/discrepancies", "Discrepancies"),
+    (Here::Providers, "/ops/providers", "Providers"),
 ];
 
 impl Page<'_> {
