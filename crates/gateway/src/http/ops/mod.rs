@@ -1,6 +1,7 @@
 //! The console: pages at `/ops` for the person on call, who has to see what waits and to settle it.
 //!
-//! Rendered here, with no script and nothing loaded from elsewhere. It shows what the API shows to the
+//! Rendered here, with nothing loaded from elsewhere; a script of ours keeps an open page up to date, and
+//! nothing needs it. It shows what the API shows to the
 //! same caller and no more, by the same use cases; it must not decide anything of its own, and puts no
 //! personal data into an address or a log.
 
@@ -9,6 +10,7 @@ mod discrepancies;
 mod discrepancy_form;
 mod filters;
 mod form;
+mod live;
 mod operation;
 mod operations;
 mod organization;
@@ -60,6 +62,7 @@ pub(crate) fn routes() -> Router<ApiState> {
             get(back_to_discrepancy).post(discrepancy_form::resolve),
         )
         .route("/ops/providers", get(providers::show))
+        .route("/ops/live", get(live::follow))
         .route("/ops/assets/{file}", get(assets::file))
         .route("/ops/{*rest}", any(async || Problem::not_found("the console has no such page")))
         .layer(from_fn(refusal::as_page))
