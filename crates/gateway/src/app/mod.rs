@@ -18,6 +18,7 @@ mod organizations;
 mod overview;
 mod patch;
 mod providers;
+mod sealed;
 mod sweeps;
 mod webhooks;
 mod write;

@@ -11,6 +11,7 @@ mod discrepancy_form;
 mod filters;
 mod form;
 mod live;
+mod oidc;
 mod operation;
 mod operations;
 mod organization;
@@ -49,6 +50,8 @@ pub(crate) fn routes() -> Router<ApiState> {
         .route("/ops/", get(home))
         // Whoever loads the address of a form again is brought to where the form is.
         .route("/ops/sign-in", get(home).post(sign_in::sign_in))
+        .route("/ops/sign-in/oidc", get(oidc::begin))
+        .route("/ops/sign-in/callback", get(oidc::callback))
         .route("/ops/sign-out", get(home).post(sign_in::sign_out))
         .route("/ops/operations", get(operations::list))
         .route("/ops/operations/{id}", get(operation::show))
