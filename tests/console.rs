@@ -401,7 +401,9 @@ async fn what_others_have_written_is_shown_and_never_run() {
     {
         let page = browser.page(path).await;
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{path}: {page}");
-        assert!(!page.contains("<script") && !page.contains("<img"), "{path}: {page}");
+        let ours = page.matches("<script src=\"/ops/assets/console-").count();
+        assert_eq!((page.matches("<script").count(), ours), (1, 1), "{path}: {page}");
+        assert!(!page.contains("<img"), "{path}: {page}");
     }
     world.finish().await;
 }
@@ -455,6 +457,57 @@ async fn a_drift_is_found_on_the_page_and_settled_by_its_form() {
     assert_eq!(client.get(&path).await.expect(200)["name"], "By Hand");
     let other = Browser::of(&world, "shop").await;
     assert_eq!(other.get(&page).await.status, 404);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn open_pages_hear_that_something_changed_and_no_more() {
+    let settings = Settings::default().with("GATEWAY_LIMITS__EVENT_STREAMS", "1");
+    let world = World::with(settings).await;
+    assert_eq!(world.anonymous().get("/ops/live").await.status, 401);
+    let browser = Browser::of(&world, "crm").await;
+    let live = browser.client.get("/ops/live").header("Cookie", &browser.cookie);
+    let mut live = live.unread().await.unwrap();
+    assert_eq!(
+        (live.status().as_u16(), &live.headers()["content-type"]),
+        (200, &"text/event-stream".parse().unwrap())
+    );
+    let second = browser.get("/ops/live").await;
+    assert_eq!((second.status, second.header("retry-after")), (429, "5"), "{}", second.text);
+    let other = Browser::of(&world, "shop").await;
+    let theirs = other.client.get("/ops/live").header("Cookie", &other.cookie).unread().await;
+    assert_eq!(theirs.unwrap().status(), 200, "each tenant has its own places");
+
+    world.client().create(&cloud_customer("c-1")).await;
+    let mut told = String::new();
+    while !told.contains("changed") {
+        let chunk = live.chunk().await.unwrap().expect("the stream goes on");
+        told.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    let lines: Vec<&str> =
+        told.lines().filter(|line| !line.is_empty() && !line.starts_with(':')).collect();
+    assert_eq!(lines, ["event: ready", "data: now", "retry: 2000", "event: changed", "data: now"]);
+    drop(live);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_an_open_page_hears_ends_with_its_token() {
+    let world = World::new().await;
+    // Expired, but for what is left of the leeway that clocks are given: a few seconds.
+    let request = MintRequest {
+        subject: "crm-service".to_owned(),
+        tenant: Tenant::new("crm").unwrap(),
+        scopes: [Scope::OrganizationsRead].into_iter().collect(),
+        ttl: Duration::from_secs(1),
+    };
+    let token = mint(world.auth(), &request, Utc::now() - Duration::from_secs(26)).unwrap();
+    let cookie = format!("ops_session={}", token.expose_secret());
+    let live = world.anonymous().get("/ops/live").header("Cookie", &cookie).unread().await.unwrap();
+    assert_eq!(live.status(), 200);
+    assert!(!live.text().await.unwrap().contains("changed"), "it ends");
+    let again = world.anonymous().get("/ops/live").header("Cookie", &cookie).await;
+    assert_eq!(again.status, 401);
     world.finish().await;
 }
 

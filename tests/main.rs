@@ -8,6 +8,7 @@ mod harness;
 mod adopt;
 mod audit;
 mod bad_input;
+mod browser;
 mod commands;
 mod console;
 mod create;

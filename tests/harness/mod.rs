@@ -3,6 +3,7 @@
 
 mod binary;
 mod call;
+mod chromium;
 mod client;
 mod collector;
 mod command;
@@ -12,10 +13,12 @@ mod receiver;
 mod reply;
 mod settings;
 mod state_dir;
+mod tab;
 mod until;
 mod world;
 
 pub(crate) use binary::{Binary, Ended, Running};
+pub(crate) use chromium::Chromium;
 pub(crate) use client::Client;
 pub(crate) use collector::{Collector, Seen};
 pub(crate) use customers::{cloud_customer, commitments_customer};
@@ -24,5 +27,6 @@ pub(crate) use receiver::{Post, Receiver};
 pub(crate) use reply::Reply;
 pub(crate) use settings::{ISSUER, Settings, TOKEN_SECRET};
 pub(crate) use state_dir::state_dir;
+pub(crate) use tab::{ENTER, SPACE, TAB, Tab};
 pub(crate) use until::until;
 pub(crate) use world::World;

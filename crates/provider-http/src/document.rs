@@ -1,10 +1,15 @@
-//! Fetching a public JSON document, such as a key set: no key of ours is sent.
+//! Fetching a public JSON document, such as a key set, of which no key of ours is asked; and the one request
+//! that an identity provider answers with a token.
 
 use std::time::Duration;
 
 use http::StatusCode;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
-use url::Url;
+use url::{
+    Url,
+    form_urlencoded::{Serializer, byte_serialize},
+};
 
 use crate::{
     ClientError,
@@ -12,7 +17,7 @@ use crate::{
     client::{careful_builder, check_url},
 };
 
-/// A client for one document that is fetched again and again.
+/// A client for one document, or one endpoint that answers a form with one.
 #[derive(Debug)]
 pub struct DocumentClient {
     client: reqwest::Client,
@@ -59,22 +64,47 @@ impl DocumentClient {
     /// # Errors
     /// It was not answered with a success, within the time and [`BODY_LIMIT`], in the shape of `T`.
     pub async fn get_json<T: DeserializeOwned>(&self) -> Result<T, DocumentError> {
-        let response = self
-            .client
-            .get(self.url.clone())
-            .header(http::header::ACCEPT, "application/json")
-            .send()
-            .await
-            .map_err(|error| DocumentError::Transport(error.without_url()))?;
-        let status = response.status();
-        if status != StatusCode::OK {
-            return Err(DocumentError::Status(status.as_u16()));
-        }
-        let body = read_body(response).await.map_err(|fault| match fault {
-            BodyFault::TooLong => DocumentError::TooLong,
-            BodyFault::Lost(error) => DocumentError::Transport(error.without_url()),
-        })?;
-        serde_json::from_slice(&body)
-            .map_err(|error| DocumentError::Unreadable(Unreadable::json(&error)))
+        read(self.client.get(self.url.clone())).await
     }
+
+    /// Posts a form once, and reads the document that answers it. `basic`: who sends it, and what proves it.
+    ///
+    /// # Errors
+    /// As [`DocumentClient::get_json`].
+    pub async fn post_form<T: DeserializeOwned>(
+        &self,
+        fields: &[(&str, &str)],
+        basic: Option<(&str, &SecretString)>,
+    ) -> Result<T, DocumentError> {
+        let body = Serializer::new(String::new()).extend_pairs(fields).finish();
+        let mut request = self
+            .client
+            .post(self.url.clone())
+            .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body);
+        if let Some((user, secret)) = basic {
+            // RFC 6749, 2.3.1: both are written as a form's fields are.
+            let written = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+            request = request.basic_auth(written(user), Some(written(secret.expose_secret())));
+        }
+        read(request).await
+    }
+}
+
+async fn read<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, DocumentError> {
+    let response = request
+        .header(http::header::ACCEPT, "application/json")
+        .send()
+        .await
+        .map_err(|error| DocumentError::Transport(error.without_url()))?;
+    let status = response.status();
+    if status != StatusCode::OK {
+        return Err(DocumentError::Status(status.as_u16()));
+    }
+    let body = read_body(response).await.map_err(|fault| match fault {
+        BodyFault::TooLong => DocumentError::TooLong,
+        BodyFault::Lost(error) => DocumentError::Transport(error.without_url()),
+    })?;
+    serde_json::from_slice(&body)
+        .map_err(|error| DocumentError::Unreadable(Unreadable::json(&error)))
 }

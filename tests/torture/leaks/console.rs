@@ -35,6 +35,8 @@ pub(super) async fn look(flows: &mut Flows, base: &str) -> Result<(), Fault> {
         (format!("/ops/operations/{operation}"), 200),
         ("/ops/organizations?q=Acme".to_owned(), 200),
         (format!("/ops/organizations/{organization}"), 200),
+        ("/ops/providers".to_owned(), 200),
+        ("/ops/sign-in/callback?code=x&state=y".to_owned(), 404),
         ("/ops/organizations/cnry-refused".to_owned(), 404),
         ("/ops/nowhere".to_owned(), 404),
     ] {

@@ -18,6 +18,7 @@ mod organizations;
 mod overview;
 mod patch;
 mod providers;
+mod sealed;
 mod sweeps;
 mod webhooks;
 mod write;
@@ -40,7 +41,7 @@ pub use import::{
 };
 pub use operations::OperationView;
 pub use organizations::AdoptInput;
-pub use overview::{Overview, QueuedOperation};
+pub use overview::{DAYS, ENDED_LATELY, HOURS, Overview, QueuedOperation};
 pub use patch::Editable;
 pub use providers::{ProviderView, SweepView};
 pub use sweeps::SweepStep;

@@ -21,16 +21,20 @@ pub(super) const ENVIRONMENT_ORIGIN: &str = "the environment";
 const PREFIX: &str = "GATEWAY_";
 
 /// Sections whose keys can be set from the environment.
-const SECTIONS: [&str; 7] =
-    ["server", "database", "auth", "limits", "operations", "webhooks", "telemetry"];
+const SECTIONS: [&str; 8] =
+    ["server", "database", "auth", "console", "limits", "operations", "webhooks", "telemetry"];
 
 /// Lists of tables, which come from files alone.
 const LISTS: [&str; 2] = ["providers", "routes"];
 
 /// Keys that hold a reference to a secret. A reference is replaced whole: merged, `{ env }` in one
 /// layer and `{ file }` in the next would name two places.
-const REFERENCES: [(&str, &str); 3] =
-    [("database", "url"), ("auth", "public_key"), ("auth", "hmac_secret")];
+const REFERENCES: [(&str, &str); 4] = [
+    ("database", "url"),
+    ("auth", "public_key"),
+    ("auth", "hmac_secret"),
+    ("console.oidc", "client_secret"),
+];
 
 /// The variables of a process, as read once. `Debug` shows names alone.
 #[derive(Clone, Default)]
@@ -148,7 +152,10 @@ fn add_toml(builder: Builder, name: &str, text: &str) -> Result<Builder, ConfigE
     let table: toml::Table =
         toml::from_str(text).map_err(|error| ConfigError::one(name, place(&error, text)))?;
     let replaced = REFERENCES.into_iter().filter(|(section, key)| {
-        table.get(*section).and_then(|section| section.get(key)).is_some_and(toml::Value::is_table)
+        let mut sections = section.split('.');
+        let first = sections.next().and_then(|name| table.get(name));
+        let section = sections.fold(first, |table, name| table?.get(name));
+        section.and_then(|section| section.get(key)).is_some_and(toml::Value::is_table)
     });
     Ok(forget(builder, replaced).add_source(File::from_str(text, FileFormat::Toml)))
 }
@@ -156,6 +163,7 @@ fn add_toml(builder: Builder, name: &str, text: &str) -> Result<Builder, ConfigE
 fn add_environment(builder: Builder, environment: &Environment) -> Builder {
     let ours = environment.ours();
     let replaced = REFERENCES.into_iter().filter(|(section, key)| {
+        let section = section.replace('.', "__");
         let start = format!("{PREFIX}{section}__{key}__").to_ascii_uppercase();
         ours.keys().any(|name| name.to_ascii_uppercase().starts_with(&start))
     });

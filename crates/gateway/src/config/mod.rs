@@ -7,6 +7,7 @@
 //! connection, and never shows a secret: not in a fault, not in `Debug`.
 
 mod auth;
+mod console;
 mod database;
 mod duration;
 mod faults;
@@ -25,6 +26,7 @@ mod webhooks;
 use std::path::PathBuf;
 
 pub use auth::{AuthConfig, AuthKey, SigningAlgorithm};
+pub use console::{ConsoleConfig, OidcConfig};
 pub use database::{DatabaseConfig, DatabaseUrl};
 pub use duration::parse_duration;
 pub use faults::{ConfigError, Fault};
@@ -47,6 +49,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Whose tokens are believed.
     pub auth: AuthConfig,
+    /// How people sign in to the console.
+    pub console: ConsoleConfig,
     /// The partner accounts, in the order of the file; names are unique.
     pub providers: Vec<ProviderConfig>,
     /// The routing rules, in the order in which they are tried.
@@ -85,6 +89,7 @@ impl Config {
             server: root.section("server", sections::server),
             database: root.section("database", |r| database::parse(r, env, sources.is_root)),
             auth: root.section("auth", |r| auth::parse(r, env)),
+            console: root.section("console", |r| console::parse(r, env)),
             providers: providers::parse_all(&mut root, env),
             routes: routes::parse_all(&mut root),
             limits: root.section("limits", sections::limits),
@@ -103,6 +108,7 @@ struct Parts {
     server: Option<ServerConfig>,
     database: Option<DatabaseConfig>,
     auth: Option<AuthConfig>,
+    console: Option<ConsoleConfig>,
     providers: Option<Vec<ProviderConfig>>,
     routes: Option<Vec<RouteConfig>>,
     limits: Option<LimitsConfig>,
@@ -127,6 +133,7 @@ impl Parts {
             server: self.server?,
             database: self.database?,
             auth: self.auth?,
+            console: self.console?,
             providers,
             routes,
             limits: self.limits?,

@@ -8,12 +8,17 @@ impl Reader {
     /// An absolute `https` URL, or an `http` one of this machine; without credentials, query and
     /// fragment.
     pub(super) fn secure_url(&mut self, key: &'static str) -> Option<Url> {
+        self.secure_url_as_given(key).map(|(_, url)| url)
+    }
+
+    /// The same, with its text: a URL may say of itself more than one way what is the same place.
+    pub(super) fn secure_url_as_given(&mut self, key: &'static str) -> Option<(String, Url)> {
         let text = self.string(key)?;
         let judged = Url::parse(&text)
             .map_err(|error| format!("is not an absolute URL: {error}"))
             .and_then(judge);
         match judged {
-            Ok(url) => Some(url),
+            Ok(url) => Some((text, url)),
             Err(message) => {
                 self.fault(key, message);
                 None

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{limits::TenantLimits, notes::RequestNotes, problem::Problem, streams::EventStreams};
 use crate::{
     app::App,
-    auth::{Caller, Verifier},
+    auth::{Caller, Oidc, Verifier},
     config::LimitsConfig,
     telemetry::MetricsHandle,
 };
@@ -26,6 +26,8 @@ pub struct ApiState {
     pub limits: Arc<TenantLimits>,
     /// The streams of events that are open.
     pub streams: Arc<EventStreams>,
+    /// Where people sign in to the console, where they can.
+    pub oidc: Option<Arc<Oidc>>,
     /// Whether the process is going down.
     pub draining: Draining,
 }
@@ -41,7 +43,7 @@ impl ApiState {
     ) -> Self {
         let streams = EventStreams::new(limits);
         let limits = Arc::new(TenantLimits::new(limits));
-        Self { app, verifier, metrics, limits, streams, draining: Draining::default() }
+        Self { app, verifier, metrics, limits, streams, oidc: None, draining: Draining::default() }
     }
 
     /// Lets an authenticated caller in, within its tenant's limit. The answer's headers say how the

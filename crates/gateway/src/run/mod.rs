@@ -8,6 +8,7 @@ mod database;
 mod drain;
 mod error;
 mod keys;
+mod oidc;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -102,8 +103,15 @@ impl Gateway {
         warn_of_strangers(store, app.engine().registry()).await?;
         let tasks = TaskTracker::new();
         let verifier = Arc::new(verifier(&config.auth, &tasks)?);
-        let state =
-            ApiState::new(Arc::clone(&app), Arc::clone(&verifier), metrics.clone(), &config.limits);
+        let state = ApiState {
+            oidc: oidc::oidc(&config.console),
+            ..ApiState::new(
+                Arc::clone(&app),
+                Arc::clone(&verifier),
+                metrics.clone(),
+                &config.limits,
+            )
+        };
         let listener = bind(config.server.listen, "server.listen").await?;
         let internal = match config.server.internal_listen {
             Some(address) => Some(bind(address, "server.internal_listen").await?),

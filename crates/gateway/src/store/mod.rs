@@ -47,7 +47,7 @@ pub use begin::{
 pub use chain::ChainHash;
 pub use claims::{Claimed, Due};
 pub use connect::{DatabaseSettings, Notice, NoticeListener, PoolUse, Store, embedded_migrations};
-pub use counts::OrganizationName;
+pub use counts::{Count, OrganizationName, Tally};
 pub use discrepancies::{
     Discrepancy, DiscrepancyFilter, DiscrepancyKind, DiscrepancyResolution, DiscrepancyState,
     FieldDifference, Settlement,

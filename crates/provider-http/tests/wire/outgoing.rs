@@ -3,6 +3,7 @@
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use provider_http::{DocumentClient, DocumentError, TraceContext, with_trace_context};
+use secrecy::SecretString;
 use tracing::{Instrument, instrument::WithSubscriber};
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -115,6 +116,23 @@ async fn a_document_that_is_elsewhere_too_long_or_no_json_is_refused() {
     assert!(matches!(fetch(long).await, DocumentError::TooLong));
     let no_json = ResponseTemplate::new(200).set_body_string("<html>");
     assert!(matches!(fetch(no_json).await, DocumentError::Unreadable(_)));
+}
+
+#[tokio::test]
+async fn a_form_is_posted_with_who_sends_it_and_no_redirect_is_followed() {
+    let (server, _) = serve(ResponseTemplate::new(200).set_body_string(r#"{"a": 1}"#)).await;
+    let secret = SecretString::from("a:b c");
+    let fields = [("code", "x&y=1"), ("grant", "code")];
+    let answer: Value = document(&server).post_form(&fields, Some(("me", &secret))).await.unwrap();
+    assert_eq!(answer, serde_json::json!({"a": 1}));
+    let request = &server.received_requests().await.unwrap()[0];
+    assert_eq!(request.body, b"code=x%26y%3D1&grant=code");
+    assert_eq!(request.headers["content-type"], "application/x-www-form-urlencoded");
+    assert_eq!(request.headers["authorization"], "Basic bWU6YSUzQWIrYw==");
+    let (server, _) = serve(ResponseTemplate::new(307).insert_header("Location", "/other")).await;
+    let refused = document(&server).post_form::<Value>(&fields, None).await.unwrap_err();
+    assert!(matches!(refused, DocumentError::Status(307)));
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
 }
 
 #[test]

@@ -33,6 +33,13 @@ jwks_url = "https://id.example.test/.well-known/jwks.json"
 algorithms = ["RS256", "ES256", "EdDSA"]
 tenant_claim = "platform"
 
+[console.oidc]
+issuer = "https://id.example.test/realm"
+client_id = "console"
+client_secret = { env = "TOKEN_SECRET" }
+scopes = ["openid", "gateway"]
+redirect_uri = "https://ops.example.test/ops/sign-in/callback"
+
 [[providers]]
 name = "scaleway"
 kind = "scaleway"

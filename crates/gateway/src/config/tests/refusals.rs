@@ -47,6 +47,34 @@ fn all_faults_are_told_at_once_each_by_its_key() {
 }
 
 #[test]
+fn a_sign_in_of_the_console_that_cannot_be_is_refused() {
+    let issuer = "issuer = \"https://id.example.test\"\n";
+    for (lines, fault) in [
+        (issuer.to_owned(), "console.oidc.client_id: is needed"),
+        (
+            "issuer = \"http://id.example.test\"\nclient_id = \"x\"".to_owned(),
+            "console.oidc.issuer: must be https",
+        ),
+        (
+            format!("{issuer}client_id = \"x\"\nscopes = [\"email\"]"),
+            "console.oidc.scopes: must be words",
+        ),
+        (
+            format!("{issuer}client_id = \"x\"\nredirect_uri = \"https://ops.example.test/ops\""),
+            "console.oidc.redirect_uri: must end in /ops/sign-in/callback",
+        ),
+        (
+            format!("{issuer}client_id = \"x\"\nclient_secret = \"canary\""),
+            "console.oidc.client_secret: a secret is never",
+        ),
+        ("clientid = \"x\"".to_owned(), "console.oidc.clientid: unknown key"),
+    ] {
+        let told = one_fault(&format!("{LEAST}\n[console.oidc]\n{lines}"));
+        assert!(told.starts_with(fault) && !told.contains("canary"), "{told}");
+    }
+}
+
+#[test]
 fn a_plain_secret_is_refused_and_not_shown() {
     let plain = [
         with_auth("hmac_secret = \"canary-0123456789abcdef0123456789abcdef\""),

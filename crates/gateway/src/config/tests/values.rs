@@ -31,6 +31,26 @@ fn every_key_of_the_manual_is_read() {
 }
 
 #[test]
+fn the_consoles_sign_in_is_read_and_is_off_by_default() {
+    let oidc = load(WHOLE).console.oidc.unwrap();
+    assert_eq!(
+        (oidc.issuer.as_str(), oidc.client_id.as_str()),
+        ("https://id.example.test/realm", "console")
+    );
+    assert_eq!(oidc.client_secret.unwrap().expose_secret(), VARIABLES[3].1);
+    assert_eq!(oidc.scopes, ["openid", "gateway"]);
+    assert_eq!(oidc.redirect_uri.unwrap().path(), "/ops/sign-in/callback");
+    assert!(load(LEAST).console.oidc.is_none());
+    let set = [
+        ("GATEWAY_CONSOLE__OIDC__ISSUER", "http://localhost:9"),
+        ("GATEWAY_CONSOLE__OIDC__CLIENT_ID", "x"),
+        ("GATEWAY_CONSOLE__OIDC__SCOPES", "openid,y"),
+    ];
+    let oidc = Config::from_sources(&sources(LEAST, &set)).unwrap().console.oidc.unwrap();
+    assert_eq!((oidc.issuer.as_str(), oidc.scopes.len()), ("http://localhost:9", 2));
+}
+
+#[test]
 fn the_accounts_and_their_secrets_are_read() {
     let config = load(WHOLE);
     let DatabaseUrl::Url(url) = &config.database.url else { panic!("not a URL") };
@@ -97,7 +117,7 @@ fn the_example_in_the_manual_is_valid_as_it_stands() {
     let examples: String = DEFAULTS
         .lines()
         .filter(|line| {
-            ["public_key =", "hmac_secret =", "encryption_key ="]
+            ["public_key =", "hmac_secret =", "encryption_key =", "client_secret ="]
                 .iter()
                 .all(|key| !line.contains(key))
         })

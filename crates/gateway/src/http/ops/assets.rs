@@ -1,4 +1,5 @@
-//! The console's one style sheet. Its address changes with its content, so browsers may keep it for ever.
+//! The console's style sheet and script. Their addresses change with their content, so browsers may keep
+//! them for ever.
 
 use std::sync::LazyLock;
 
@@ -10,12 +11,30 @@ use axum::{
 
 use crate::http::problem::Problem;
 
-const STYLES: &str = include_str!("console.css");
+/// A file that is part of the program.
+struct Asset {
+    content: &'static str,
+    media_type: &'static str,
+    name: String,
+}
 
-static STYLES_NAME: LazyLock<String> = LazyLock::new(|| {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, STYLES.as_bytes());
-    let hash: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("console-{hash}.css")
+impl Asset {
+    fn new(content: &'static str, extension: &str, media_type: &'static str) -> Self {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, content.as_bytes());
+        let hash: String =
+            digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Self { content, media_type, name: format!("console-{hash}.{extension}") }
+    }
+
+    fn address(&self) -> String {
+        format!("/ops/assets/{}", self.name)
+    }
+}
+
+static STYLES: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new(include_str!("console.css"), "css", "text/css; charset=utf-8"));
+static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(include_str!("console.js"), "js", "text/javascript; charset=utf-8")
 });
 
 /// The icon in the browser's tab.
@@ -25,17 +44,23 @@ pub(super) const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.or
 
 /// The address of the style sheet.
 pub(super) fn styles_address() -> String {
-    format!("/ops/assets/{}", *STYLES_NAME)
+    STYLES.address()
+}
+
+/// The address of the script.
+pub(super) fn script_address() -> String {
+    SCRIPT.address()
 }
 
 /// A file that the pages need. It needs no sign-in: the sign-in page has styles too.
 pub(super) async fn file(Path(file): Path<String>) -> Result<Response, Problem> {
-    if file != *STYLES_NAME {
+    let known = [&*STYLES, &*SCRIPT].into_iter().find(|asset| asset.name == file);
+    let Some(asset) = known else {
         return Err(Problem::not_found("the console has no such file"));
-    }
+    };
     let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CONTENT_TYPE, asset.media_type),
         (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
     ];
-    Ok((headers, STYLES).into_response())
+    Ok((headers, asset.content).into_response())
 }

@@ -77,7 +77,7 @@ fn filters(narrowed: &[(&'static str, Option<&str>); 4], accounts: &[&str]) -> M
     let kinds: Vec<&str> = DiscrepancyKind::ALL.iter().map(|kind| kind.as_str()).collect();
     let [(_, state), (_, kind), (_, provider), (_, organization)] = *narrowed;
     html! {
-        form.filters method="get" action=(PATH) role="search" {
+        form.filters #filters method="get" action=(PATH) role="search" {
             (choice("state", "State", "open", &states, state))
             (choice("kind", "Kind", "any", &kinds, kind))
             (choice("provider", "Provider", "any", accounts, provider))
@@ -113,7 +113,7 @@ fn table(rows: &[Discrepancy], now: DateTime<Utc>) -> Markup {
 fn table_row(row: &Discrepancy, now: DateTime<Utc>) -> Markup {
     let names: Vec<&str> = row.fields.iter().map(|field| field.field.as_str()).collect();
     html! {
-        tr {
+        tr data-key=(row.id) {
             th scope="row" data-label="Discrepancy" {
                 a href={ (PATH) "/" (row.id) } {
                     (words::discrepancy(row.kind)) " at " (row.provider)

@@ -94,9 +94,9 @@ fn form(offer: &Offer, found: &Discrepancy, session: &Session, tried: Option<&Tr
     let shown = found.fields.iter().find(|field| field.field == "customer_id");
     let customer = shown.and_then(|field| field.theirs.as_str()).unwrap_or_default();
     html! {
-        details.finding name="finding" open[tried.is_some()] {
+        details.finding name="finding" data-key=(offer.action) open[tried.is_some()] {
             summary { (offer.title) }
-            form.stack method="post" action={ (PATH) "/" (found.id) "/resolve" } {
+            form.stack id=(id("form")) method="post" action={ (PATH) "/" (found.id) "/resolve" } {
                 (form_token(session))
                 input type="hidden" name="action" value=(offer.action);
                 @if offer.action == ADOPT.action {

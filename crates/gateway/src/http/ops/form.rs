@@ -78,6 +78,14 @@ fn has_our_origin(headers: &HeaderMap) -> bool {
     asked.any(|host| plain(host) == plain(authority))
 }
 
+/// The host that the browser asked: what a proxy says, or the request itself.
+pub(super) fn asked_host(headers: &HeaderMap) -> Option<&str> {
+    let hosts = text(headers, &FORWARDED_HOST).or_else(|| text(headers, &header::HOST))?;
+    let host = hosts.split(',').next()?.trim();
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b".-:[]".contains(&b);
+    (!host.is_empty() && host.bytes().all(is_plain)).then_some(host)
+}
+
 /// Whether the browser came by https. We speak plain HTTP: a proxy says so, or the browser itself.
 pub(super) fn came_by_https(headers: &HeaderMap) -> bool {
     let forwarded = text(headers, &HeaderName::from_static("x-forwarded-proto"));

@@ -1,6 +1,7 @@
 //! The console: pages at `/ops` for the person on call, who has to see what waits and to settle it.
 //!
-//! Rendered here, with no script and nothing loaded from elsewhere. It shows what the API shows to the
+//! Rendered here, with nothing loaded from elsewhere; a script of ours keeps an open page up to date, and
+//! nothing needs it. It shows what the API shows to the
 //! same caller and no more, by the same use cases; it must not decide anything of its own, and puts no
 //! personal data into an address or a log.
 
@@ -9,17 +10,21 @@ mod discrepancies;
 mod discrepancy_form;
 mod filters;
 mod form;
+mod live;
+mod oidc;
 mod operation;
 mod operations;
 mod organization;
 mod organizations;
 mod overview;
 mod page;
+mod providers;
 mod refusal;
 mod resolve;
 mod resolve_form;
 mod session;
 mod sign_in;
+mod sparkline;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -45,6 +50,8 @@ pub(crate) fn routes() -> Router<ApiState> {
         .route("/ops/", get(home))
         // Whoever loads the address of a form again is brought to where the form is.
         .route("/ops/sign-in", get(home).post(sign_in::sign_in))
+        .route("/ops/sign-in/oidc", get(oidc::begin))
+        .route("/ops/sign-in/callback", get(oidc::callback))
         .route("/ops/sign-out", get(home).post(sign_in::sign_out))
         .route("/ops/operations", get(operations::list))
         .route("/ops/operations/{id}", get(operation::show))
@@ -57,6 +64,8 @@ pub(crate) fn routes() -> Router<ApiState> {
             "/ops/discrepancies/{id}/resolve",
             get(back_to_discrepancy).post(discrepancy_form::resolve),
         )
+        .route("/ops/providers", get(providers::show))
+        .route("/ops/live", get(live::follow))
         .route("/ops/assets/{file}", get(assets::file))
         .route("/ops/{*rest}", any(async || Problem::not_found("the console has no such page")))
         .layer(from_fn(refusal::as_page))

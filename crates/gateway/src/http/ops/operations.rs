@@ -168,7 +168,7 @@ fn filters(asked: &Asked, accounts: &[&str]) -> Markup {
     let kinds: Vec<&str> = OperationKind::ALL.iter().map(|kind| kind.as_str()).collect();
     let [(_, state), (_, kind), (_, provider), (_, organization)] = asked.narrowed();
     html! {
-        form.filters method="get" action=(PATH) role="search" {
+        form.filters #filters method="get" action=(PATH) role="search" {
             (choice("state", "State", "all that are open", &states, state))
             (choice("kind", "Kind", "any", &kinds, kind))
             (choice("provider", "Provider", "any", accounts, provider))
@@ -205,7 +205,7 @@ pub(super) fn table(rows: &[QueuedOperation], now: DateTime<Utc>) -> Markup {
 fn table_row(row: &QueuedOperation, now: DateTime<Utc>) -> Markup {
     let operation = &row.operation;
     html! {
-        tr {
+        tr data-key=(operation.id) {
             th scope="row" data-label="Operation" {
                 a href={ "/ops/operations/" (operation.id) } {
                     (words::kind(operation.kind)) " at " (operation.provider)

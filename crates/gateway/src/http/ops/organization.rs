@@ -1,4 +1,5 @@
-//! One organization: whether it can be used and what it needs, who is in it, and what happened to it.
+//! One organization: whether it can be used and what it needs, who is in it, what was asked for it with the
+//! evidence, and what happened to it.
 
 use axum::{extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
@@ -8,16 +9,20 @@ use super::{
     operations,
     page::{Here, Page},
     session::Session,
+    timeline::timeline,
     words,
 };
 use crate::{
+    app::Moment,
     auth::Scope,
     http::{extract::Id, problem::Problem, resources::OrganizationOut, state::ApiState},
-    store::{InvitedMember, OperationFilter, PageRequest, PastEvent},
+    store::{InvitedMember, Operation, OperationFilter, PageRequest, PastEvent},
 };
 
 /// How many of its operations and events are shown.
 const LATEST: i64 = 50;
+/// Of how many of its operations is shown what was seen.
+const WITH_EVIDENCE: usize = 10;
 
 /// One organization.
 pub(super) async fn show(
@@ -37,6 +42,11 @@ pub(super) async fn show(
     };
     let page = PageRequest { limit: LATEST, after: None, include_total: false };
     let queued = app.queue(&scope, &filter, &page).await?;
+    let mut seen = Vec::new();
+    for queued in queued.items.iter().take(WITH_EVIDENCE) {
+        let moments = app.operation_history(&scope, queued.operation.id).await?;
+        seen.push((&queued.operation, moments));
+    }
     let events = if session.caller.may(Scope::EventsRead) {
         Some(app.organization_history(&scope, id, LATEST).await?)
     } else {
@@ -56,6 +66,7 @@ pub(super) async fn show(
         section aria-labelledby="operations" {
             h2 #operations { "Operations " small { "newest first" } }
             (operations::table(&queued.items, now))
+            (evidence(&seen, now))
         }
         (history(events.as_deref(), now))
     };
@@ -158,6 +169,21 @@ fn locks(org: &OrganizationOut, now: DateTime<Utc>) -> Markup {
     }
 }
 
+/// What was seen of the latest operations, to be opened.
+fn evidence(seen: &[(&Operation, Vec<Moment>)], now: DateTime<Utc>) -> Markup {
+    html! {
+        @for (operation, moments) in seen {
+            details.finding data-key=(operation.id) {
+                summary {
+                    "Evidence of " (words::kind(operation.kind)) " " (words::state(operation.state)) " "
+                    span.age { (words::distance(operation.created_at, now)) }
+                }
+                div.inside { (timeline(operation, moments, now)) }
+            }
+        }
+    }
+}
+
 fn people(members: &[InvitedMember], now: DateTime<Utc>) -> Markup {
     html! {
         section aria-labelledby="members" {
@@ -199,7 +225,7 @@ fn event_item(event: &PastEvent, now: DateTime<Utc>) -> Markup {
     let after = event.after.as_ref().and_then(|after| after.as_object()).unwrap_or(&none);
     let told = after.iter().filter(|(name, value)| before.contains_key(*name) || !is_empty(value));
     html! {
-        li {
+        li data-key=(event.organization_sequence) {
             (words::moment(event.at, now))
             p {
                 strong { (event.event_type) } " by " (event.actor) " "

@@ -3,6 +3,7 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
+use partner_core::LockOrigin;
 
 use super::{
     filters::{choice, pages, text},
@@ -22,6 +23,8 @@ use crate::{
 const PATH: &str = "/ops/organizations";
 const ROWS: i64 = 50;
 const KIND: ListKind = ListKind::OrganizationsDesc;
+const LOCKERS: [(&str, LockOrigin); 2] =
+    [("partner", LockOrigin::Partner), ("provider", LockOrigin::Provider)];
 
 /// Organizations, newest first.
 pub(super) async fn list(
@@ -58,6 +61,7 @@ fn read(query: QueryFields) -> Result<(OrganizationFilter, PageRequest), Problem
         provider: query.text("provider"),
         status: query.word("status", &statuses),
         usable: query.boolean("usable"),
+        locked_by: query.word("locked_by", &LOCKERS),
         order: OrganizationOrder::CreatedAtDesc,
         ..OrganizationFilter::default()
     };
@@ -66,26 +70,30 @@ fn read(query: QueryFields) -> Result<(OrganizationFilter, PageRequest), Problem
     Ok((filter, page))
 }
 
-fn narrowed(filter: &OrganizationFilter) -> [(&'static str, Option<&str>); 5] {
+fn narrowed(filter: &OrganizationFilter) -> [(&'static str, Option<&str>); 6] {
+    let locker = |origin| LOCKERS.iter().find(|(_, of)| *of == origin).map(|(word, _)| *word);
     [
         ("customer_id", filter.customer_id.as_deref()),
         ("q", filter.name_prefix.as_deref()),
         ("provider", filter.provider.as_deref()),
         ("status", filter.status.map(OrgStatus::as_str)),
         ("usable", filter.usable.map(|usable| if usable { "true" } else { "false" })),
+        ("locked_by", filter.locked_by.and_then(locker)),
     ]
 }
 
-fn filters(narrowed: &[(&str, Option<&str>); 5], accounts: &[&str]) -> Markup {
+fn filters(narrowed: &[(&str, Option<&str>); 6], accounts: &[&str]) -> Markup {
     let statuses: Vec<&str> = OrgStatus::ALL.iter().map(|status| status.as_str()).collect();
-    let [(_, customer_id), (_, name), (_, provider), (_, status), (_, usable)] = *narrowed;
+    let [customer_id, name, provider, status, usable, locked_by] = narrowed.map(|(_, given)| given);
+    let lockers = LOCKERS.map(|(word, _)| word);
     html! {
-        form.filters method="get" action=(PATH) role="search" {
+        form.filters #filters method="get" action=(PATH) role="search" {
             (text("customer_id", "Customer id", customer_id))
             (text("q", "Name begins with", name))
             (choice("provider", "Provider", "any", accounts, provider))
             (choice("status", "Status", "any", &statuses, status))
             (choice("usable", "Usable", "any", &["true", "false"], usable))
+            (choice("locked_by", "Locked by", "anybody or nobody", &lockers, locked_by))
             button type="submit" { "Search" }
         }
     }
@@ -114,7 +122,7 @@ fn table(rows: &[Organization], now: DateTime<Utc>) -> Markup {
 
 fn row(org: &Organization, now: DateTime<Utc>) -> Markup {
     html! {
-        tr {
+        tr data-key=(org.id) {
             th scope="row" data-label="Name" {
                 a href={ "/ops/organizations/" (org.id) } { (org.name) }
             }

@@ -3,18 +3,19 @@
 use axum::{extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
-use partner_core::{Capabilities, CreateRecovery, Field};
 
 use super::{
     discrepancies,
     page::{Here, Page},
+    providers,
     session::Session,
+    sparkline::{Series, sparkline},
     words,
 };
 use crate::{
-    app::{Overview, ProviderView},
+    app::{DAYS, ENDED_LATELY, HOURS, Overview, ProviderView},
     http::{problem::Problem, state::ApiState},
-    store::OperationState,
+    store::{Count, OperationState},
 };
 
 /// The overview.
@@ -22,23 +23,17 @@ pub(super) async fn show(
     State(state): State<ApiState>,
     session: Session,
 ) -> Result<Response, Problem> {
-    let overview = state.app.overview(&session.scope()).await?;
-    let providers = state.app.providers().await?;
     let now = Utc::now();
+    let overview = state.app.overview(&session.scope(), now).await?;
+    let accounts = state.app.providers().await?;
     let main = html! {
         h1 { "Overview" }
         (waiting(&overview, now))
-        section aria-labelledby="operations" {
-            h2 #operations { "Operations" }
-            (counts("state", &overview.operations, |of| (of.as_str(), words::state(of))))
-        }
-        section aria-labelledby="organizations" {
-            h2 #organizations { "Organizations" }
-            (counts("status", &overview.organizations, |of| (of.as_str(), words::status(of))))
-        }
+        (operations(&overview))
+        (organizations(&overview))
         section aria-labelledby="providers" {
             h2 #providers { "Provider accounts" }
-            div.cards { @for view in &providers { (provider(view, now)) } }
+            div.cards { @for view in &accounts { (provider(view, now)) } }
         }
     };
     let page = Page { title: "Overview", here: Here::Overview, session: Some(&session), now };
@@ -47,19 +42,25 @@ pub(super) async fn show(
 
 /// Whether somebody has to get up.
 fn waiting(overview: &Overview, now: DateTime<Utc>) -> Markup {
-    let count = |state| overview.operations.iter().find(|(of, _)| *of == state).map_or(0, |c| c.1);
+    let count = |state| {
+        let found = overview.operations.iter().find(|(of, _)| *of == state);
+        found.map_or(Count::Exactly(0), |(_, count)| *count)
+    };
     let (quarantined, unknown) =
         (count(OperationState::Quarantined), count(OperationState::Unknown));
+    let (for_a_person, open) = (quarantined.counted() > 0, unknown.counted() > 0);
     let oldest = overview.oldest_unknown.as_ref();
     html! {
-        div class={ "banner " (if quarantined > 0 { "bad" } else if unknown > 0 { "warn" } else { "good" }) } {
+        div class={ "banner " (if for_a_person { "bad" } else if open { "warn" } else { "good" }) } {
             p.headline {
-                @if quarantined > 0 {
+                @if for_a_person {
                     a href="/ops/operations?state=quarantined" {
-                        (operations(quarantined)) " for a person"
+                        (words::count(quarantined))
+                        @if quarantined.counted() == 1 { " operation waits" } @else { " operations wait" }
+                        " for a person"
                     }
-                } @else if unknown > 0 {
-                    "Nothing waits for a person; the gateway is finding out about " (unknown)
+                } @else if open {
+                    "Nothing waits for a person; the gateway is finding out about " (words::count(unknown))
                 } @else {
                     "Nothing waits for a person"
                 }
@@ -81,23 +82,55 @@ fn waiting(overview: &Overview, now: DateTime<Utc>) -> Markup {
     }
 }
 
-fn operations(count: i64) -> String {
-    if count == 1 { "1 operation waits".to_owned() } else { format!("{count} operations wait") }
+/// What is open now, and what has ended lately: all that ever ended is no number to act on.
+fn operations(overview: &Overview) -> Markup {
+    let (ended, open): (Vec<_>, Vec<_>) =
+        overview.operations.iter().copied().partition(|(state, _)| state.is_final());
+    let shown = |state: OperationState| (state.as_str(), words::state(state));
+    let hours = ENDED_LATELY.num_hours();
+    html! {
+        section aria-labelledby="operations" {
+            h2 #operations { "Operations " small { "all that are open now" } }
+            (counts("operations?state", &open, shown))
+            h3 { "Ended in the last " (hours) " hours" }
+            (counts("operations?state", &ended, shown))
+            (sparkline(&Series {
+                name: "ended",
+                title: format!("Operations that ended, hour by hour, the last {HOURS} hours (UTC)"),
+                form: "%Y-%m-%d %H:00",
+                tallies: &overview.ended,
+            }))
+        }
+    }
+}
+
+fn organizations(overview: &Overview) -> Markup {
+    html! {
+        section aria-labelledby="organizations" {
+            h2 #organizations { "Organizations " small { "all of them, by status" } }
+            (counts("organizations?status", &overview.organizations, |of| (of.as_str(), words::status(of))))
+            (sparkline(&Series {
+                name: "created",
+                title: format!("Organizations created, day by day, the last {DAYS} days (UTC)"),
+                form: "%Y-%m-%d",
+                tallies: &overview.created,
+            }))
+        }
+    }
 }
 
 fn counts<T: Copy>(
-    filter: &str,
-    counts: &[(T, i64)],
+    list: &str,
+    counts: &[(T, Count)],
     shown: impl Fn(T) -> (&'static str, Markup),
 ) -> Markup {
-    let list = if filter == "state" { "operations" } else { "organizations" };
     html! {
         ul.counts {
             @for (of, count) in counts {
                 @let (word, chip) = shown(*of);
                 li {
-                    a href={ "/ops/" (list) "?" (filter) "=" (word) } {
-                        span.number data-count=(word) { (count) } " " (chip)
+                    a href={ "/ops/" (list) "=" (word) } {
+                        span.number data-count=(word) { (words::count(*count)) } " " (chip)
                     }
                 }
             }
@@ -105,86 +138,14 @@ fn counts<T: Copy>(
     }
 }
 
+/// A partner account in short.
 fn provider(view: &ProviderView, now: DateTime<Utc>) -> Markup {
-    let signals = &view.health.signals;
+    let name = view.account.name();
     html! {
-        article.card aria-label=(view.account.name()) {
-            h3 {
-                (view.account.name())
-                @if view.account.name().as_str() != view.account.kind.name() {
-                    " " small { "at " (view.account.kind.name()) }
-                }
-            }
-            p {
-                (words::health(view.health.state)) " " (words::gate(view.gate.is_some()))
-            }
-            dl {
-                @if let Some((until, reason)) = &view.gate {
-                    dt { "Nothing is sent until" }
-                    dd { (words::moment(*until, now)) " (" (reason) ")" }
-                }
-                dt { "Last success" }
-                dd {
-                    @match signals.last_success_at {
-                        Some(at) => (words::moment(at, now)),
-                        None => span.quiet { "none since this process began" },
-                    }
-                }
-                @if let Some(error) = &signals.last_error {
-                    dt { "Last error" }
-                    dd { (words::moment(error.at, now)) ": " code { (error.kind.as_str()) } " " (error.message) }
-                }
-                @if let Some(limit) = &signals.rate_limit {
-                    dt { "Rate limit" }
-                    dd {
-                        (limit.limit) " requests"
-                        @if let Some(window) = limit.window { " in " (window.as_secs()) " s" }
-                        @if let Some(left) = limit.remaining { ", " (left) " left" }
-                        " " span.age { "(" (words::distance(limit.at, now)) ")" }
-                    }
-                }
-                dt { "Sweep" }
-                dd { (discrepancies::sweep_line(&view.sweep, now)) }
-                (abilities(view.account.capabilities()))
-            }
-            p {
-                a href={ "/ops/operations?provider=" (view.account.name()) } { "Its operations" }
-                " · "
-                a href={ "/ops/discrepancies?provider=" (view.account.name()) } { "Its discrepancies" }
-            }
-        }
-    }
-}
-
-fn abilities(can: &Capabilities) -> Markup {
-    let words = [
-        ("create", can.create),
-        ("read", can.get),
-        ("list", can.list),
-        ("update", !can.update_fields.is_empty()),
-        ("lock", can.lock),
-        ("invite", can.invite),
-        ("admin role", can.admin_role),
-    ];
-    let needs: Vec<&str> = can.required_fields().map(Field::as_str).collect();
-    html! {
-        dt { "Can" }
-        dd {
-            ul.words {
-                @for (word, is_so) in words {
-                    @if is_so { li { (word) } } @else { li.cannot { "no " (word) } }
-                }
-            }
-        }
-        dt { "A create needs" }
-        dd { (needs.join(", ")) }
-        dt { "A lost create is settled by" }
-        dd {
-            (match can.create_recovery() {
-                CreateRecovery::ReadBack => "reading back",
-                CreateRecovery::Hint => "a person, shown candidates",
-                CreateRecovery::Impossible => "a person",
-            })
+        article.card aria-label=(name) {
+            h3 { a href={ (providers::PATH) "#" (name) } { (name) } }
+            p { (words::health(view.health.state)) " " (words::gate(view.gate.is_some())) }
+            p { "Sweep: " (discrepancies::sweep_line(&view.sweep, now)) }
         }
     }
 }

@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, html};
 use secrecy::ExposeSecret;
 
 use super::{
-    assets::{ICON, styles_address},
+    assets::{ICON, script_address, styles_address},
     form::TOKEN_FIELD,
     session::Session,
     words,
@@ -18,12 +18,15 @@ use super::{
 use crate::http::layers::Finished;
 
 /// One style sheet of ours, the icon that is part of the page, forms to ourselves, and nothing else.
-pub(super) const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// The same, with our own script, which asks nobody but us.
+const LIVE_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
+    style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
+    frame-ancestors 'none'";
 
-const HEADERS: [(HeaderName, HeaderValue); 6] = [
+const HEADERS: [(HeaderName, HeaderValue); 5] = [
     (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     // Not `no-referrer`: with it browsers hide the origin of our own forms from us, too.
@@ -40,6 +43,7 @@ pub(super) enum Here {
     Overview,
     Operations,
     Organizations,
+    Providers,
     Discrepancies,
     /// None: a sign-in or a refusal.
     Nowhere,
@@ -56,23 +60,28 @@ pub(super) struct Page<'a> {
     pub(super) now: DateTime<Utc>,
 }
 
-const PARTS: [(Here, &str, &str); 4] = [
+const PARTS: [(Here, &str, &str); 5] = [
     (Here::Overview, "/ops", "Overview"),
     (Here::Operations, "/ops/operations", "Operations"),
     (Here::Organizations, "/ops/organizations", "Organizations"),
     (Here::Discrepancies, "/ops/discrepancies", "Discrepancies"),
+    (Here::Providers, "/ops/providers", "Providers"),
 ];
 
 impl Page<'_> {
-    /// The whole answer.
+    /// The whole answer. A page of somebody who is signed in keeps itself up to date where scripts run; a
+    /// refusal is shown as it was, and stays.
     pub(super) fn answer(&self, status: StatusCode, main: Markup) -> Response {
-        let document = self.document(&main).into_string();
-        let mut response = (status, HEADERS, document).into_response();
+        let is_live = self.session.is_some() && status == StatusCode::OK;
+        let policy = HeaderValue::from_static(if is_live { LIVE_POLICY } else { POLICY });
+        let policy = [(header::CONTENT_SECURITY_POLICY, policy)];
+        let document = self.document(&main, is_live).into_string();
+        let mut response = (status, HEADERS, policy, document).into_response();
         response.extensions_mut().insert(Finished);
         response
     }
 
-    fn document(&self, main: &Markup) -> Markup {
+    fn document(&self, main: &Markup, is_live: bool) -> Markup {
         html! {
             (DOCTYPE)
             html lang="en" {
@@ -84,13 +93,18 @@ impl Page<'_> {
                     title { (self.title) " · Partner gateway" }
                     link rel="icon" href=(ICON);
                     link rel="stylesheet" href=(styles_address());
+                    @if is_live { script src=(script_address()) defer {} }
                 }
                 body {
                     a.skip href="#main" { "Skip to the content" }
                     (self.header())
+                    @if is_live { p #live-notice role="status" hidden {} }
                     main #main tabindex="-1" { (main) }
                     @if self.session.is_some() {
-                        footer { "As of " (words::clock(self.now)) ". Load the page again for newer." }
+                        footer {
+                            span #as-of { "As of " (words::clock(self.now)) "." } " "
+                            span #live-state { "Load the page again for newer." }
+                        }
                     }
                 }
             }

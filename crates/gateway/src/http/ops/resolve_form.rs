@@ -144,9 +144,9 @@ fn form(finding: Finding, shown: &Shown, session: &Session, tried: Option<&Tried
     let (reason_id, confirm_id) = (format!("{word}-reason"), format!("{word}-confirm"));
     let asks_for_id = finding == Finding::Applied && shown.out.kind == OperationKind::Create;
     html! {
-        details.finding name="finding" open[tried.is_some()] {
+        details.finding name="finding" data-key=(word) open[tried.is_some()] {
             summary { (words.title) }
-            form.stack method="post" action={ "/ops/operations/" (shown.out.id) "/resolve" } {
+            form.stack id={ (word) "-form" } method="post" action={ "/ops/operations/" (shown.out.id) "/resolve" } {
                 (form_token(session))
                 input type="hidden" name="outcome" value=(word);
                 p { (words.does) }

@@ -79,7 +79,7 @@ impl FromRequestParts<ApiState> for Session {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Response> {
         let Some(token) = cookie(&parts.headers) else {
-            return Err(sign_in::asked(&wanted(parts), is_from_elsewhere(&parts.headers)));
+            return Err(sign_in::asked(state, &wanted(parts), is_from_elsewhere(&parts.headers)));
         };
         let caller = match state.verifier.verify_at(token, Utc::now()).await {
             Ok(caller) => caller,
@@ -87,7 +87,7 @@ impl FromRequestParts<ApiState> for Session {
             Err(error) => {
                 metrics::counter!(AUTH_REFUSALS, "reason" => error.reason()).increment(1);
                 tracing::info!(error = %error, "a session was refused");
-                return Err(sign_in::ended(&wanted(parts), error.detail()));
+                return Err(sign_in::ended(state, &wanted(parts), error.detail()));
             }
         };
         let form_token = SecretString::from(state.app.form_token(token));
@@ -114,10 +114,15 @@ pub(super) fn lacks(scope: Scope) -> Problem {
 
 /// The token that a request's cookie holds.
 pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie_named(headers, COOKIE)
+}
+
+/// What a cookie of the request holds.
+pub(super) fn cookie_named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs =
         cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    pairs.find(|(name, _)| name.trim() == COOKIE).map(|(_, token)| token.trim())
+    pairs.find(|(name, _)| name.trim() == wanted).map(|(_, value)| value.trim())
 }
 
 /// The cookie that signs a token in; `None` where browsers would not keep it. It has no `Max-Age`, so it

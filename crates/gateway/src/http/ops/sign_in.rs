@@ -1,9 +1,9 @@
-//! Signing in with a token, and out.
+//! Signing in, and out: with a token that was pasted, and what every token must be that signs in.
 
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use chrono::Utc;
 use maud::{Markup, html};
@@ -11,6 +11,7 @@ use maud::{Markup, html};
 use super::{
     HOME,
     form::{Form, came_by_https},
+    oidc,
     page::{Here, Page},
     see,
     session::{Session, lacks, signed_in, signed_out, unavailable},
@@ -21,7 +22,7 @@ use crate::{
 };
 
 /// The sign-in page for whoever has no session. `from_elsewhere`: a link on another site led here.
-pub(super) fn asked(next: &str, from_elsewhere: bool) -> Response {
+pub(super) fn asked(state: &ApiState, next: &str, from_elsewhere: bool) -> Response {
     let hint = from_elsewhere.then(|| {
         html! {
             p.notice {
@@ -30,12 +31,12 @@ pub(super) fn asked(next: &str, from_elsewhere: bool) -> Response {
             }
         }
     });
-    answer(StatusCode::UNAUTHORIZED, next, hint)
+    answer(state, StatusCode::UNAUTHORIZED, next, hint)
 }
 
 /// The sign-in page for whoever's session is good no more.
-pub(super) fn ended(next: &str, why: &str) -> Response {
-    with_cookie(refused(StatusCode::UNAUTHORIZED, next, why), signed_out())
+pub(super) fn ended(state: &ApiState, next: &str, why: &str) -> Response {
+    with_cookie(refused(state, StatusCode::UNAUTHORIZED, next, why), signed_out())
 }
 
 /// Signs in with the token that was pasted.
@@ -46,24 +47,38 @@ pub(super) async fn sign_in(
 ) -> Result<Response, Problem> {
     let next = page_of_ours(form.text("next"));
     let token = pasted(form.text("token"));
-    let caller = match state.verifier.verify_at(&token, Utc::now()).await {
+    Ok(match believed(&state, &token, next, came_by_https(&headers)).await {
+        Ok(cookie) => with_cookie(see(next), cookie),
+        Err(refusal) => refusal,
+    })
+}
+
+/// The cookie that signs a token in, whoever gave it: one that the API would believe, that may read, and that
+/// browsers keep. Otherwise the answer that says why not.
+pub(super) async fn believed(
+    state: &ApiState,
+    token: &str,
+    next: &str,
+    secure: bool,
+) -> Result<HeaderValue, Response> {
+    let caller = match state.verifier.verify_at(token, Utc::now()).await {
         Ok(caller) => caller,
-        Err(error) if error.is_unavailable() => return Ok(unavailable(&error)),
+        Err(error) if error.is_unavailable() => return Err(unavailable(&error)),
         Err(error) => {
             tracing::info!(error = %error, "a sign-in was refused");
-            return Ok(refused(StatusCode::UNAUTHORIZED, next, error.detail()));
+            return Err(refused(state, StatusCode::UNAUTHORIZED, next, error.detail()));
         }
     };
     if !caller.may(Scope::OrganizationsRead) {
         let why = lacks(Scope::OrganizationsRead).detail;
-        return Ok(refused(StatusCode::FORBIDDEN, next, &why));
+        return Err(refused(state, StatusCode::FORBIDDEN, next, &why));
     }
-    let Some(cookie) = signed_in(&token, came_by_https(&headers)) else {
+    let Some(cookie) = signed_in(token, secure) else {
         let why = "the token is too long for a sign-in: browsers keep 4 KB at most";
-        return Ok(refused(StatusCode::UNAUTHORIZED, next, why));
+        return Err(refused(state, StatusCode::UNAUTHORIZED, next, why));
     };
     tracing::info!(tenant = caller.tenant.as_str(), "signed in to the console");
-    Ok(with_cookie(see(next), cookie))
+    Ok(cookie)
 }
 
 /// Signs out. The token itself stays good until its end; the browser has it no more.
@@ -90,19 +105,30 @@ pub(super) fn page_of_ours(next: &str) -> &str {
     if is_below && is_plain { next } else { HOME }
 }
 
-fn refused(status: StatusCode, next: &str, why: &str) -> Response {
-    answer(status, next, Some(html! { p.alert role="alert" { "Not signed in: " (why) "." } }))
+/// The sign-in page for whoever was not let in.
+pub(super) fn refused(state: &ApiState, status: StatusCode, next: &str, why: &str) -> Response {
+    answer(
+        state,
+        status,
+        next,
+        Some(html! { p.alert role="alert" { "Not signed in: " (why) "." } }),
+    )
 }
 
-fn answer(status: StatusCode, next: &str, notice: Option<Markup>) -> Response {
+fn answer(state: &ApiState, status: StatusCode, next: &str, notice: Option<Markup>) -> Response {
+    let provider = oidc::link(state, next);
     let main = html! {
         div.narrow {
             h1 { "Sign in" }
             @if let Some(notice) = notice { (notice) }
+            @if let Some((address, name)) = &provider {
+                p { a.button href=(address) { "Sign in at " (name) } }
+                h2 { "Or with a token" }
+            }
             form.stack method="post" action="/ops/sign-in" {
                 input type="hidden" name="next" value=(next);
                 label for="token" { "Token" }
-                input #token type="password" name="token" required autofocus
+                input #token type="password" name="token" required autofocus[provider.is_none()]
                     autocomplete="off" spellcheck="false" aria-describedby="token-help";
                 p.help #token-help {
                     "A JWT as the API takes it, with the scope " code { "organizations:read" }
@@ -122,6 +148,8 @@ fn answer(status: StatusCode, next: &str, notice: Option<Markup>) -> Response {
     response
 }
 
-fn with_cookie(response: Response, cookie: HeaderValue) -> Response {
-    ([(header::SET_COOKIE, cookie)], response).into_response()
+/// An answer that sets a cookie, besides those that it sets already.
+pub(super) fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    response
 }

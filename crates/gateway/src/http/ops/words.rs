@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     providers::HealthState,
-    store::{DiscrepancyKind, DiscrepancyState, OperationKind, OperationState, OrgStatus},
+    store::{Count, DiscrepancyKind, DiscrepancyState, OperationKind, OperationState, OrgStatus},
 };
 
 /// What stands where there is nothing.
@@ -33,6 +33,14 @@ pub(super) fn moment(at: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
 /// A moment that may be unknown.
 pub(super) fn moment_or_dash(at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Markup {
     at.map_or_else(nothing, |at| moment(at, now))
+}
+
+/// How many there are, or that there are more than were counted.
+pub(super) fn count(count: Count) -> String {
+    match count {
+        Count::Exactly(count) => count.to_string(),
+        Count::MoreThan(count) => format!("over {count}"),
+    }
 }
 
 /// How far a moment is from now: `3 min ago`, `in 20 s`.
