@@ -6,6 +6,8 @@ use secrecy::SecretString;
 use sqlx::{Connection, PgConnection, migrate::Migrator};
 use test_database::TestDatabase;
 
+use crate::harness::{Settings, World};
+
 /// The script for servers where the migrating user may not make roles.
 const ROLES: &str = include_str!("../deploy/postgres/roles.sql");
 static NOTHING: Migrator = Migrator::DEFAULT;
@@ -105,6 +107,18 @@ async fn nobody_signs_in_as_a_role_that_was_given_no_password() {
     .unwrap();
     let plain = |name: &str| (name.to_owned(), false, false);
     assert_eq!(roles, [plain("gateway_app"), plain("gateway_owner"), plain("gateway_reader")]);
+}
+
+#[tokio::test]
+async fn who_may_do_more_than_a_gateway_is_warned_of() {
+    let world = World::with(Settings { gateways: 0, ..Settings::default() }).await;
+    let warning = "may rewrite evidence and change the schema; serve as gateway_app";
+    let checked = world.command("check").run().await;
+    assert!(!checked.stdout.contains(warning), "{}", checked.stdout);
+    let checked = world.command("check").env("TEST_DATABASE", world.database_url()).run().await;
+    assert!(checked.stdout.contains(warning), "{}", checked.stdout);
+    assert_eq!(checked.code, Some(0), "it is no failure");
+    world.finish().await;
 }
 
 #[tokio::test]

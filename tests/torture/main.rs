@@ -30,8 +30,9 @@ mod wire;
 mod zombies;
 
 use std::{
-    io,
+    io::{self, Write},
     process::{Command, ExitCode},
+    time::Instant,
 };
 
 use clap::Parser;
@@ -96,7 +97,7 @@ fn main() -> ExitCode {
     let is_asked =
         |layer: &&Layer| arguments.layers.is_empty() || arguments.layers.contains(&layer.name);
     let reports: Vec<(&Layer, Report)> =
-        LAYERS.iter().filter(is_asked).map(|layer| (layer, (layer.run)(&run))).collect();
+        LAYERS.iter().filter(is_asked).map(|layer| (layer, watched(layer, &run))).collect();
     let heading = format!("profile {:?}, seed {}, commit {}", run.profile, run.seed, commit());
     let is_written = table::write(&mut io::stdout().lock(), &heading, &reports).is_ok();
     if is_written && reports.iter().all(|(_, report)| report.has_passed()) {
@@ -104,6 +105,17 @@ fn main() -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Runs a layer, and tells whoever watches how it went: a whole run lasts for an hour.
+fn watched(layer: &Layer, run: &Run) -> Report {
+    let begun = Instant::now();
+    let report = (layer.run)(run);
+    let verdict = if report.has_passed() { "passed" } else { "FAILED" };
+    let seconds = begun.elapsed().as_secs_f64();
+    // Nobody watching is no fault.
+    let _unheard = writeln!(io::stderr(), "{}: {verdict} after {seconds:.0} s", layer.name);
+    report
 }
 
 /// A number that is new each time.

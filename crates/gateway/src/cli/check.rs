@@ -94,6 +94,14 @@ async fn database(config: &Config) -> Vec<Row> {
         }
         Err(error) => rows.push(Row::of(WHAT, Err(error))),
     }
+    if config.database.serves_with_few_rights() {
+        match database.store.rights_warning().await {
+            Ok(warning) => {
+                rows.extend(warning.map(|text| Row::new(WHAT, Verdict::Warning, text)));
+            }
+            Err(error) => rows.push(Row::of(WHAT, Err(error))),
+        }
+    }
     database.close().await;
     rows
 }

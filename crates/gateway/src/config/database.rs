@@ -21,6 +21,13 @@ pub struct DatabaseConfig {
     pub state_dir: PathBuf,
 }
 
+impl DatabaseConfig {
+    /// Its user needs no more than a gateway does: the server is not our own, and is migrated by somebody else.
+    pub(crate) fn serves_with_few_rights(&self) -> bool {
+        !self.migrate_on_start && matches!(self.url, DatabaseUrl::Url(_))
+    }
+}
+
 /// Where the PostgreSQL server is.
 #[derive(Debug, Clone)]
 pub enum DatabaseUrl {

@@ -22,7 +22,7 @@ use tracing::{info, warn};
 
 use crate::{
     app::{App, Clock, Fingerprints, Sealer, Webhooks},
-    config::{Config, SealingKey, WebhooksConfig},
+    config::{Config, DatabaseConfig, SealingKey, WebhooksConfig},
     http::{server, state::ApiState},
     operations::{Engine, EngineSettings},
     providers::Registry,
@@ -98,7 +98,7 @@ impl Gateway {
         clock: Clock,
     ) -> Result<Parts, StartError> {
         let store = &database.store;
-        prepare(store, config.database.migrate_on_start).await?;
+        prepare(store, &config.database).await?;
         let app = open_app(store, config, clock).await?;
         warn_of_strangers(store, app.engine().registry()).await?;
         let tasks = TaskTracker::new();
@@ -229,14 +229,19 @@ impl Parts {
     }
 }
 
-/// Brings the database up to date or makes sure that it is, and says where it is less than durable.
-async fn prepare(store: &Store, migrate: bool) -> Result<(), StartError> {
+/// Brings the database up to date or makes sure that it is, and says where it is less than durable or safe.
+async fn prepare(store: &Store, config: &DatabaseConfig) -> Result<(), StartError> {
     let failed = |error| StartError::failed(&error);
-    if migrate {
+    if config.migrate_on_start {
         store.migrate().await.map_err(failed)?;
     }
     store.check_migrated().await.map_err(failed)?;
     for warning in store.durability_warnings().await.map_err(failed)? {
+        warn!("{warning}");
+    }
+    if config.serves_with_few_rights()
+        && let Some(warning) = store.rights_warning().await.map_err(failed)?
+    {
         warn!("{warning}");
     }
     Ok(())

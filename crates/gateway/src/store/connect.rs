@@ -215,6 +215,22 @@ impl Store {
         Ok(warnings)
     }
 
+    /// A warning where the gateway's user may do more than the gateway ever does: whoever takes the gateway over
+    /// could then rewrite what it has seen.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn rights_warning(&self) -> StoreResult<Option<String>> {
+        let may_rewrite = sqlx::query_scalar!(
+            r#"select coalesce(has_table_privilege(to_regclass('evidence'), 'delete'), false) as "may_rewrite!""#
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(store_error)?;
+        let warning = "the user of the database may rewrite evidence and change the schema; serve as gateway_app";
+        Ok(may_rewrite.then(|| warning.to_owned()))
+    }
+
     /// The key under which requests are fingerprinted; made at the first call, the same for all replicas.
     ///
     /// # Errors
