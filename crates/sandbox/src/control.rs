@@ -138,6 +138,13 @@ impl Control {
         self.shared.rate_limit().set(limit);
     }
 
+    /// Has a provider take these keys and no others, as when keys are changed in its console. The next start
+    /// takes the first key again.
+    pub fn take_keys(&self, provider: Provider, keys: &[&str]) {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        self.shared.state().take_keys(provider, keys);
+    }
+
     /// Sets whether the Archera key may use `GET /v1/orgs`.
     pub fn allow_archera_list(&self, allowed: bool) {
         self.shared.allow_list_orgs(allowed);

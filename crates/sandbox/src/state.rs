@@ -7,6 +7,7 @@ use crate::{
     fault::Lag,
     identity::Identity,
     journal::Journal,
+    operation::Provider,
     registry::{Record, Registry},
     scaleway::ScalewayOrganization,
 };
@@ -59,6 +60,8 @@ enum Hidden {
 /// What the simulators know.
 pub(crate) struct State {
     pub(crate) identity: Identity,
+    /// The keys that a provider takes, where they are not the one of the identity.
+    keys: HashMap<Provider, Vec<String>>,
     scaleway: Registry<ScalewayOrganization>,
     archera: Registry<ArcheraOrg>,
     hidden: HashMap<Uuid, Hidden>,
@@ -76,6 +79,7 @@ impl State {
     pub(crate) fn open(path: Option<&Path>, clock: Clock) -> io::Result<Self> {
         let mut state = Self {
             identity: Identity::generate(),
+            keys: HashMap::new(),
             scaleway: Registry::default(),
             archera: Registry::default(),
             hidden: HashMap::new(),
@@ -91,6 +95,20 @@ impl State {
             state.storage = Storage::Disk(opened.rewrite(&state.as_entries())?);
         }
         Ok(state)
+    }
+
+    /// Has a provider take these keys and no others, until it is started again.
+    pub(crate) fn take_keys(&mut self, provider: Provider, keys: Vec<String>) {
+        self.keys.insert(provider, keys);
+    }
+
+    /// Whether a provider takes this key.
+    pub(crate) fn takes(&self, provider: Provider, key: &str) -> bool {
+        match (self.keys.get(&provider), provider) {
+            (Some(keys), _) => keys.iter().any(|taken| taken == key),
+            (None, Provider::Scaleway) => self.identity.scaleway_secret_key == key,
+            (None, Provider::Archera) => self.identity.archera_api_key == key,
+        }
     }
 
     fn as_entries(&self) -> Vec<Entry> {

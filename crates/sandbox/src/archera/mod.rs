@@ -9,7 +9,7 @@ pub(crate) use errors::of_status;
 pub use org::{ArcheraOrg, Membership};
 
 use crate::{
-    operation::Operation,
+    operation::{Operation, Provider},
     state::{Entry, State},
     wire::{Call, Done, Reply, Route, Target, parse_id},
 };
@@ -61,7 +61,7 @@ pub(crate) struct Rights {
 /// Does what a request asks for.
 pub(crate) fn perform(state: &mut State, route: &Route, call: &Call, rights: Rights) -> Done {
     let now = state.stamp();
-    if call.header("x-api-key") != Some(state.identity.archera_api_key.as_str()) {
+    if !call.header("x-api-key").is_some_and(|key| state.takes(Provider::Archera, key)) {
         let message = "The API key is missing or not valid.";
         return Done::unchanged(api_error(StatusCode::UNAUTHORIZED, message, now));
     }

@@ -11,7 +11,7 @@ pub(crate) use errors::{edge_rate_limited, of_status};
 pub use organization::{AdminSeat, ProviderLock, ScalewayOrganization};
 
 use crate::{
-    operation::Operation,
+    operation::{Operation, Provider},
     state::State,
     wire::{Call, Done, Reply, Route, Target, parse_id},
 };
@@ -61,7 +61,7 @@ pub(crate) fn perform(state: &mut State, route: &Route, call: &Call) -> Done {
 
 fn authenticate(state: &State, call: &Call) -> Result<(), Reply> {
     match call.header("x-auth-token") {
-        Some(token) if token == state.identity.scaleway_secret_key => Ok(()),
+        Some(token) if state.takes(Provider::Scaleway, token) => Ok(()),
         Some(token) if parse_id(token).is_some() => Err(errors::denied_authentication("not_found")),
         _ => Err(errors::denied_authentication("invalid_argument")),
     }
