@@ -22,12 +22,16 @@ pub struct ArcheraConfig {
     pub partner_org_id: String,
     /// The partner's API key.
     pub api_key: SecretString,
+    /// The key that will follow it, where both are about.
+    pub next_api_key: Option<SecretString>,
     /// The key may use the vendor's public listing of organizations.
     pub list_orgs: bool,
     /// The most that one request may take.
     pub timeout: Duration,
     /// The most that connecting may take; less than `timeout`.
     pub connect_timeout: Duration,
+    /// The certificates, in PEM, that the API's own must lead to, in place of the machine's.
+    pub ca_pem: Option<Vec<u8>>,
 }
 
 /// Why an account cannot be set up.

@@ -18,8 +18,7 @@ use partner_core::{
     NewMember, OrgQuery, Page, PageToken, PartnerProvider, ProviderName, ProviderOrgId, Reply,
     Result,
 };
-use provider_http::{AccountSignals, Call, ClientConfig, HttpClient, InvalidSecret};
-use secrecy::SecretString;
+use provider_http::{AccountKeys, AccountSignals, Call, ClientConfig, HttpClient};
 
 pub use config::{ArcheraConfig, ConfigError, capabilities};
 
@@ -45,8 +44,10 @@ impl ArcheraProvider {
             base_url: config.base_url,
             auth_header: HeaderName::from_static("x-api-key"),
             secret: config.api_key,
+            next_secret: config.next_api_key,
             timeout: config.timeout,
             connect_timeout: config.connect_timeout,
+            ca_pem: config.ca_pem,
         })?;
         Ok(Self {
             http,
@@ -61,12 +62,10 @@ impl ArcheraProvider {
         self.http.signals()
     }
 
-    /// Uses another API key from the next call on.
-    ///
-    /// # Errors
-    /// The key cannot stand in a header; the old one stays.
-    pub fn replace_secret(&self, key: SecretString) -> std::result::Result<(), InvalidSecret> {
-        self.http.replace_secret(key)
+    /// The account's keys, to be replaced while it runs.
+    #[must_use]
+    pub fn keys(&self) -> Arc<AccountKeys> {
+        self.http.keys()
     }
 }
 

@@ -17,6 +17,8 @@ fn config(sandbox: &Sandbox, list_orgs: bool) -> ArcheraConfig {
         base_url: sandbox.archera_url().parse().expect("a URL"),
         partner_org_id: sandbox.archera_partner_org_id().to_string(),
         api_key: sandbox.archera_api_key().into(),
+        next_api_key: None,
+        ca_pem: None,
         list_orgs,
         timeout: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(5),

@@ -26,6 +26,8 @@ async fn serve(status: u16, body: &'static str) -> Served {
         base_url: server.uri().parse().expect("a URL"),
         partner_org_id: "partner-1".to_owned(),
         api_key: "s3cret-key".into(),
+        next_api_key: None,
+        ca_pem: None,
         list_orgs: true,
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(5),

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-use crate::credentials::Key;
+use crate::credentials::Keys;
 
 /// The most bytes of a body that are read: 1 MiB.
 pub const BODY_LIMIT: usize = 1024 * 1024;
@@ -47,10 +47,10 @@ impl fmt::Debug for Answer {
 }
 
 impl Answer {
-    pub(crate) fn new(status: StatusCode, body: Bytes, key: &Key) -> Self {
+    pub(crate) fn new(status: StatusCode, body: Bytes, keys: &Keys) -> Self {
         let mut document = serde_json::from_slice(&body).ok();
         if let Some(document) = &mut document {
-            key.scrub_document(document);
+            keys.scrub_document(document);
         }
         Self { status, body, document }
     }
@@ -61,13 +61,13 @@ impl Answer {
         self.status.as_u16()
     }
 
-    /// The body as a JSON document, scrubbed of our key; `None` where it is not JSON.
+    /// The body as a JSON document, scrubbed of our keys; `None` where it is not JSON.
     #[must_use]
     pub fn document(&self) -> Option<&Value> {
         self.document.as_ref()
     }
 
-    /// The body as a JSON document, scrubbed of our key, of a success that must have one.
+    /// The body as a JSON document, scrubbed of our keys, of a success that must have one.
     ///
     /// # Errors
     /// The body is not JSON.
@@ -103,10 +103,10 @@ pub(crate) async fn read_body(mut response: reqwest::Response) -> Result<Bytes, 
 }
 
 /// The provider's id of the request: printable ASCII, of bounded length, scrubbed.
-pub(crate) fn request_id(headers: &HeaderMap, key: &Key) -> Option<String> {
+pub(crate) fn request_id(headers: &HeaderMap, keys: &Keys) -> Option<String> {
     let text = headers.get("x-request-id")?.to_str().ok()?.trim();
     if text.is_empty() || text.len() > 128 || !text.chars().all(|c| c.is_ascii_graphic()) {
         return None;
     }
-    Some(key.scrub(text))
+    Some(keys.scrub(text))
 }

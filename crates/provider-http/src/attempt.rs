@@ -1,7 +1,7 @@
 //! One attempt: a request sent, its answer read, and a span, a log line, a metric and the account's
 //! signals left behind. No body, no URL and no key goes into any of them: of a path, its template alone.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use http::{HeaderMap, StatusCode};
@@ -12,7 +12,7 @@ use crate::{
     Answer, Call, HttpClient, Refusal, Unreadable,
     answer::{read_body, request_id},
     classify::{body_error, judge_status, retry_after, transport_error, unreadable_error},
-    credentials::Key,
+    credentials::{Key, Keys},
     trace,
 };
 
@@ -30,6 +30,12 @@ struct Received {
     answer: Answer,
     headers: HeaderMap,
     request_id: Option<String>,
+}
+
+impl Received {
+    fn status(&self) -> StatusCode {
+        self.answer.status
+    }
 }
 
 impl Attempt {
@@ -61,26 +67,28 @@ impl Attempt {
         }
     }
 
-    /// Sends the request and reads its answer.
-    pub(crate) async fn run<T: Send>(
-        mut self,
+    /// Sends the request with this key, in this time at the most, and reads its answer.
+    async fn receive(
+        &self,
         client: &HttpClient,
-        call: Call<'_>,
-        read: impl FnOnce(&Answer) -> std::result::Result<T, Unreadable> + Send,
-        read_refusal: impl FnOnce(&Answer) -> Refusal + Send,
-    ) -> Result<Reply<T>> {
-        let result = async {
-            let key = client.credentials().current();
-            let received = send(client, call, &key, &self.span).await?;
-            judge(received, &key, read, read_refusal)
-        }
-        .instrument(self.span.clone())
-        .await;
-        self.end(client, &result);
-        result
+        call: &Call<'_>,
+        keys: &Keys,
+        key: &Key,
+        time: Duration,
+    ) -> Result<Received> {
+        send(client, call, keys, key, time, &self.span).instrument(self.span.clone()).await
     }
 
-    fn end<T>(&mut self, client: &HttpClient, result: &Result<Reply<T>>) {
+    /// Ends an attempt whose key was refused and that another is made in place of. Of the account's health
+    /// it tells nothing yet: the other key's answer does.
+    fn end_for_another_key(mut self) {
+        self.outcome = Kind::Unauthenticated.as_str();
+        self.span.record("otel.status_code", "ERROR");
+        let _entered = self.span.enter();
+        tracing::info!("the provider refused one of two keys; the other is tried");
+    }
+
+    fn end<T>(mut self, client: &HttpClient, result: &Result<Reply<T>>) {
         let span = self.span.clone();
         let _entered = span.enter();
         let signals = client.signals();
@@ -147,13 +155,64 @@ fn cause_of(error: &Error) -> Option<String> {
     Some(cause.to_string())
 }
 
-async fn send(client: &HttpClient, call: Call<'_>, key: &Key, span: &Span) -> Result<Received> {
+/// Makes the call: one attempt, and one more with the other key where the first is refused.
+pub(crate) async fn run<T: Send>(
+    client: &HttpClient,
+    call: Call<'_>,
+    read: impl FnOnce(&Answer) -> std::result::Result<T, Unreadable> + Send,
+    read_refusal: impl FnOnce(&Answer) -> Refusal + Send,
+) -> Result<Reply<T>> {
+    let keys = client.keys().current();
+    let (first, second) = keys.in_order();
+    let began = Instant::now();
+    let mut attempt = Attempt::begin(client, &call);
+    let mut key = first;
+    let mut received = attempt.receive(client, &call, &keys, first, client.timeout()).await;
+    let left = client.timeout().saturating_sub(began.elapsed());
+    // Both attempts together keep to one call's time: whoever makes it holds the operation for no longer.
+    // What is too little to connect in would leave open whether anything was sent.
+    if let Some(second) = second
+        && left > client.connect_timeout()
+        && received.as_ref().is_ok_and(|received| received.status() == StatusCode::UNAUTHORIZED)
+    {
+        attempt.end_for_another_key();
+        attempt = Attempt::begin(client, &call);
+        key = second;
+        received = attempt.receive(client, &call, &keys, second, left).await;
+    }
+    let takes_key = received.as_ref().is_ok_and(|received| takes_key(received.status()));
+    if takes_key && keys.prefer(key) {
+        tracing::warn!(
+            provider = client.provider().as_str(),
+            "the provider refuses the key that went first; the other one does from now on"
+        );
+    }
+    let result = received.and_then(|received| judge(received, &keys, read, read_refusal));
+    attempt.end(client, &result);
+    result
+}
+
+/// Whether an answer of this status is one to a key that was looked at and found good.
+fn takes_key(status: StatusCode) -> bool {
+    status.is_success()
+        || status.is_client_error() && !matches!(status.as_u16(), 401 | 407 | 408 | 425 | 429)
+}
+
+async fn send(
+    client: &HttpClient,
+    call: &Call<'_>,
+    keys: &Keys,
+    key: &Key,
+    time: Duration,
+    span: &Span,
+) -> Result<Received> {
     let mut request = client
         .client_for(&call.method)
-        .request(call.method.clone(), client.url(&call))
+        .request(call.method.clone(), client.url(call))
+        .timeout(time)
         .header(http::header::ACCEPT, "application/json")
-        .header(client.credentials().header(), key.header_value());
-    if let Some(body) = call.body {
+        .header(client.auth_header(), key.header_value());
+    if let Some(body) = call.body.clone() {
         let body = body.map_err(|fault| {
             Error::new(Kind::Unexpected, Effect::NotSent, "the request could not be formed")
                 .with_source(fault)
@@ -163,32 +222,32 @@ async fn send(client: &HttpClient, call: Call<'_>, key: &Key, span: &Span) -> Re
     let mut headers = HeaderMap::new();
     trace::inject(&mut headers);
     let response = request.headers(headers).send().await.map_err(transport_error)?;
-    receive(client, response, key, span).await
+    receive(client, response, keys, span).await
 }
 
 async fn receive(
     client: &HttpClient,
     response: reqwest::Response,
-    key: &Key,
+    keys: &Keys,
     span: &Span,
 ) -> Result<Received> {
     let status = response.status();
     let headers = response.headers().clone();
-    let request_id = request_id(&headers, key);
+    let request_id = request_id(&headers, keys);
     span.record("http.response.status_code", status.as_u16());
     if let Some(id) = &request_id {
         span.record("provider.request_id", id.as_str());
     }
     client.signals().note_headers(&headers, Utc::now());
     match read_body(response).await {
-        Ok(body) => Ok(Received { answer: Answer::new(status, body, key), headers, request_id }),
+        Ok(body) => Ok(Received { answer: Answer::new(status, body, keys), headers, request_id }),
         Err(fault) => Err(body_error(status, fault).with_answer(bare_answer(status, request_id))),
     }
 }
 
 fn judge<T>(
     received: Received,
-    key: &Key,
+    keys: &Keys,
     read: impl FnOnce(&Answer) -> std::result::Result<T, Unreadable>,
     read_refusal: impl FnOnce(&Answer) -> Refusal,
 ) -> Result<Reply<T>> {
@@ -204,12 +263,12 @@ fn judge<T>(
     let (kind, effect) = refusal.verdict.unwrap_or_else(|| judge_status(answer.status));
     let mut faults = refusal.field_faults;
     for fault in &mut faults {
-        fault.message = key.scrub_words(&fault.message);
-        fault.provider_field = key.scrub_words(&fault.provider_field);
+        fault.message = keys.scrub_words(&fault.message);
+        fault.provider_field = keys.scrub_words(&fault.provider_field);
     }
     let said = ProviderAnswer {
-        error_type: refusal.error_type.map(|text| key.scrub_words(&text)),
-        message: refusal.message.map(|text| key.scrub_words(&text)),
+        error_type: refusal.error_type.map(|text| keys.scrub_words(&text)),
+        message: refusal.message.map(|text| keys.scrub_words(&text)),
         ..bare_answer(answer.status, request_id)
     };
     let message = format!("the provider answered {}", answer.status.as_u16());

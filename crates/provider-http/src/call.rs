@@ -1,7 +1,8 @@
 //! What an adapter asks the client to send, and what it makes of a refusal.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
 use http::Method;
 use partner_core::{Effect, FieldFault, Kind};
 use serde::Serialize;
@@ -12,7 +13,7 @@ pub struct Call<'a> {
     pub(crate) method: Method,
     pub(crate) path: Vec<&'a str>,
     pub(crate) query: Vec<(&'static str, String)>,
-    pub(crate) body: Option<serde_json::Result<Vec<u8>>>,
+    pub(crate) body: Option<Result<Bytes, Arc<serde_json::Error>>>,
 }
 
 impl<'a> Call<'a> {
@@ -46,7 +47,7 @@ impl<'a> Call<'a> {
     /// The same request with a JSON body.
     #[must_use]
     pub fn json(mut self, body: &impl Serialize) -> Self {
-        self.body = Some(serde_json::to_vec(body));
+        self.body = Some(serde_json::to_vec(body).map(Bytes::from).map_err(Arc::new));
         self
     }
 }

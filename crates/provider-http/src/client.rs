@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use url::{Host, Url};
 
 use crate::{
-    AccountSignals, Answer, Call, InvalidSecret, Refusal, USER_AGENT, Unreadable, attempt::Attempt,
-    credentials::Credentials,
+    AccountKeys, AccountSignals, Answer, Call, InvalidSecret, Refusal, USER_AGENT, Unreadable,
+    attempt,
 };
 
 /// How long a read's connection may lie idle before it is closed by us. Shorter than the minute that
@@ -26,12 +26,16 @@ pub struct ClientConfig {
     pub base_url: Url,
     /// The header that carries the key.
     pub auth_header: HeaderName,
-    /// The key.
+    /// The present key.
     pub secret: SecretString,
-    /// The most that one request may take, from connecting to the body's end.
+    /// The key that will follow it, where both are about.
+    pub next_secret: Option<SecretString>,
+    /// The most that one call may take, from connecting to the body's end.
     pub timeout: Duration,
     /// The most that connecting may take; less than `timeout`.
     pub connect_timeout: Duration,
+    /// The certificates, in PEM, that the API's own must lead to, in place of the machine's.
+    pub ca_pem: Option<Vec<u8>>,
 }
 
 /// Why a client cannot be set up.
@@ -46,6 +50,9 @@ pub enum ClientError {
     /// The key cannot be used.
     #[error(transparent)]
     Secret(#[from] InvalidSecret),
+    /// The certificates cannot be used.
+    #[error("the CA certificates cannot be read")]
+    Ca(#[source] reqwest::Error),
     /// The TLS set-up failed, as it does on a machine without CA certificates.
     #[error("the HTTP client could not be built")]
     Build(#[source] reqwest::Error),
@@ -54,9 +61,11 @@ pub enum ClientError {
 /// The client of one account at one provider.
 ///
 /// # Behavior
-/// - One call is one request: no retry, no redirect.
+/// - One call is one request: no retry, no redirect. Where there are two keys and the provider refuses the
+///   first with a whole 401, which proves that nothing was done, the same request is made once more with the
+///   other, in what is left of the call's time. Whichever key was taken last goes first from then on.
 /// - https alone, but on loopback; the environment's proxies are honoured, but on loopback.
-/// - The key may be replaced while it runs; see [`HttpClient::replace_secret`].
+/// - The keys may be replaced while it runs; see [`HttpClient::keys`].
 /// - Dropping a call's future may leave its request in flight.
 #[derive(Debug)]
 pub struct HttpClient {
@@ -64,7 +73,10 @@ pub struct HttpClient {
     base_url: Url,
     reads: Client,
     writes: Client,
-    credentials: Credentials,
+    auth_header: HeaderName,
+    keys: Arc<AccountKeys>,
+    timeout: Duration,
+    connect_timeout: Duration,
     signals: Arc<AccountSignals>,
 }
 
@@ -77,13 +89,17 @@ impl HttpClient {
         check_url(&config.base_url)?;
         let build = |builder: ClientBuilder| builder.build().map_err(ClientError::Build);
         let (timeout, connect_timeout) = (config.timeout, config.connect_timeout);
-        let builder = || careful_builder(&config.base_url, timeout, connect_timeout);
+        let ca_pem = config.ca_pem.as_deref();
+        let builder = || careful_builder(&config.base_url, timeout, connect_timeout, ca_pem);
         Ok(Self {
             reads: build(builder()?.pool_idle_timeout(IDLE_READS))?,
             writes: build(builder()?.pool_max_idle_per_host(0))?,
-            credentials: Credentials::new(config.auth_header, config.secret)?,
+            auth_header: config.auth_header,
+            keys: Arc::new(AccountKeys::new(config.secret, config.next_secret)?),
             provider: config.provider,
             base_url: config.base_url,
+            timeout,
+            connect_timeout,
             signals: Arc::default(),
         })
     }
@@ -100,12 +116,10 @@ impl HttpClient {
         Arc::clone(&self.signals)
     }
 
-    /// Uses another key from the next call on.
-    ///
-    /// # Errors
-    /// The key cannot stand in a header; the old one stays.
-    pub fn replace_secret(&self, secret: SecretString) -> std::result::Result<(), InvalidSecret> {
-        self.credentials.replace(secret)
+    /// The account's keys, to be replaced while it runs.
+    #[must_use]
+    pub fn keys(&self) -> Arc<AccountKeys> {
+        Arc::clone(&self.keys)
     }
 
     /// Sends one request and reads its answer: a success by `read`, anything else by `read_refusal`.
@@ -123,16 +137,23 @@ impl HttpClient {
         read: impl FnOnce(&Answer) -> std::result::Result<T, Unreadable> + Send,
         read_refusal: impl FnOnce(&Answer) -> Refusal + Send,
     ) -> Result<Reply<T>> {
-        let attempt = Attempt::begin(self, &call);
-        attempt.run(self, call, read, read_refusal).await
+        attempt::run(self, call, read, read_refusal).await
     }
 
     pub(crate) fn client_for(&self, method: &Method) -> &Client {
         if method == Method::GET { &self.reads } else { &self.writes }
     }
 
-    pub(crate) fn credentials(&self) -> &Credentials {
-        &self.credentials
+    pub(crate) fn auth_header(&self) -> &HeaderName {
+        &self.auth_header
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
     }
 
     pub(crate) fn base_url(&self) -> &Url {
@@ -177,11 +198,13 @@ pub(crate) fn check_url(url: &Url) -> std::result::Result<(), ClientError> {
     if scheme_fits && bare { Ok(()) } else { Err(ClientError::Url) }
 }
 
-/// A builder that follows no redirect and gives up in time.
+/// A builder that follows no redirect and gives up in time. Where there are certificates, they are believed
+/// in place of the machine's.
 pub(crate) fn careful_builder(
     url: &Url,
     timeout: Duration,
     connect_timeout: Duration,
+    ca_pem: Option<&[u8]>,
 ) -> std::result::Result<ClientBuilder, ClientError> {
     if connect_timeout.is_zero() || connect_timeout >= timeout {
         return Err(ClientError::Timeouts);
@@ -194,6 +217,13 @@ pub(crate) fn careful_builder(
         .http1_only()
         .timeout(timeout)
         .connect_timeout(connect_timeout);
+    let builder = match ca_pem {
+        Some(pem) => {
+            let roots = reqwest::Certificate::from_pem_bundle(pem).map_err(ClientError::Ca)?;
+            builder.tls_certs_only(roots)
+        }
+        None => builder,
+    };
     if !is_loopback(url) {
         return Ok(builder.https_only(true));
     }
@@ -226,8 +256,10 @@ mod tests {
             base_url: base_url.parse().unwrap(),
             auth_header: HeaderName::from_static("x-auth-token"),
             secret: SecretString::from("s3cret-key"),
+            next_secret: Some(SecretString::from("n3xt-key")),
             timeout: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(1),
+            ca_pem: None,
         }
     }
 
@@ -269,6 +301,16 @@ mod tests {
     }
 
     #[test]
+    fn certificates_that_are_none_are_refused() {
+        let broken = b"-----BEGIN CERTIFICATE-----\n%%\n-----END CERTIFICATE-----\n".to_vec();
+        let made = HttpClient::new(ClientConfig {
+            ca_pem: Some(broken),
+            ..config("https://api.acme.test")
+        });
+        assert!(matches!(made, Err(ClientError::Ca(_))), "{made:?}");
+    }
+
+    #[test]
     fn a_segment_never_leaves_its_place_in_the_path() {
         let client = HttpClient::new(config("https://api.acme.test/root/")).unwrap();
         let path = ["v1", "../../iam?x#y", "lock"];
@@ -284,6 +326,6 @@ mod tests {
         let config = config("https://api.acme.test");
         let client = HttpClient::new(config.clone()).unwrap();
         let shown = format!("{config:?} {client:?}");
-        assert!(!shown.contains("s3cret-key"), "{shown}");
+        assert!(!shown.contains("s3cret-key") && !shown.contains("n3xt-key"), "{shown}");
     }
 }

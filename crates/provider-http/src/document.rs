@@ -42,20 +42,22 @@ pub enum DocumentError {
 }
 
 impl DocumentClient {
-    /// A client for the document at `url`: https, or http on loopback.
+    /// A client for the document at `url`: https, or http on loopback. Its server's certificate must lead to
+    /// one of `ca_pem`, where that is given, in place of the machine's.
     ///
     /// # Errors
-    /// The URL or the times cannot be used, or TLS cannot be set up.
+    /// The URL, the times or the certificates cannot be used, or TLS cannot be set up.
     pub fn new(
         url: Url,
         timeout: Duration,
         connect_timeout: Duration,
+        ca_pem: Option<&[u8]>,
     ) -> Result<Self, ClientError> {
         let mut bare = url.clone();
         bare.set_query(None);
         check_url(&bare)?;
-        let client =
-            careful_builder(&url, timeout, connect_timeout)?.build().map_err(ClientError::Build)?;
+        let builder = careful_builder(&url, timeout, connect_timeout, ca_pem)?;
+        let client = builder.build().map_err(ClientError::Build)?;
         Ok(Self { client, url })
     }
 

@@ -1,8 +1,8 @@
 //! The wire: one careful client for every adapter.
 //!
 //! It sends one request an attempt and says of every end what it proves: transport errors and statuses
-//! become a kind and an effect in one place. It never retries, never follows a redirect, reads no more
-//! than a bounded body, keeps our keys out of errors, logs and stored documents, and passes the trace on.
+//! become a kind and an effect in one place. It never retries (a refused key is the one exception: see
+//! `HttpClient`), never follows a redirect, reads no more than a bounded body, keeps our keys out of errors, logs and stored documents, and passes the trace on.
 //! It must not know any provider: paths, documents and error codes are the adapters'.
 //!
 //! Webhooks' receivers are reached from here too, by a client of its own: see `hook`.
@@ -22,7 +22,7 @@ mod trace;
 pub use answer::{Answer, BODY_LIMIT, Unreadable};
 pub use call::{Call, Refusal};
 pub use client::{ClientConfig, ClientError, HttpClient};
-pub use credentials::InvalidSecret;
+pub use credentials::{AccountKeys, InvalidSecret};
 pub use document::{DocumentClient, DocumentError};
 pub use hook::{
     HookAnswer, HookClient, HookConfig, HookFailure, HookUrlFault, Lookup, check_hook_url,

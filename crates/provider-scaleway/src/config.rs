@@ -22,10 +22,14 @@ pub struct ScalewayConfig {
     pub partner_id: Uuid,
     /// The secret key; it needs the permission set `ResellerFullAccess`.
     pub secret_key: SecretString,
+    /// The key that will follow it, where both are about.
+    pub next_secret_key: Option<SecretString>,
     /// The most that one request may take.
     pub timeout: Duration,
     /// The most that connecting may take; less than `timeout`.
     pub connect_timeout: Duration,
+    /// The certificates, in PEM, that the API's own must lead to, in place of the machine's.
+    pub ca_pem: Option<Vec<u8>>,
 }
 
 /// What a partner account at Scaleway can do.

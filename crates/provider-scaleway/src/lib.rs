@@ -17,8 +17,8 @@ use partner_core::{
     NewMember, OrgQuery, Page, PageToken, PartnerProvider, ProviderName, ProviderOrgId, Reply,
     Result,
 };
-use provider_http::{AccountSignals, Call, ClientConfig, ClientError, HttpClient, InvalidSecret};
-use secrecy::{ExposeSecret, SecretString};
+use provider_http::{AccountKeys, AccountSignals, Call, ClientConfig, ClientError, HttpClient};
+use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 pub use config::{ScalewayConfig, capabilities};
@@ -44,8 +44,10 @@ impl ScalewayProvider {
             base_url: config.base_url,
             auth_header: HeaderName::from_static("x-auth-token"),
             secret: config.secret_key,
+            next_secret: config.next_secret_key,
             timeout: config.timeout,
             connect_timeout: config.connect_timeout,
+            ca_pem: config.ca_pem,
         })?;
         Ok(Self { http, capabilities: capabilities(), partner_id: config.partner_id })
     }
@@ -56,12 +58,10 @@ impl ScalewayProvider {
         self.http.signals()
     }
 
-    /// Uses another secret key from the next call on.
-    ///
-    /// # Errors
-    /// The key cannot stand in a header; the old one stays.
-    pub fn replace_secret(&self, key: SecretString) -> std::result::Result<(), InvalidSecret> {
-        self.http.replace_secret(key)
+    /// The account's keys, to be replaced while it runs.
+    #[must_use]
+    pub fn keys(&self) -> Arc<AccountKeys> {
+        self.http.keys()
     }
 
     /// One call on one organization that answers the organization as it then is.

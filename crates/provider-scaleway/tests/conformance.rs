@@ -20,6 +20,8 @@ async fn start() -> (Sandbox, ScalewayProvider) {
         base_url: sandbox.scaleway_url().parse().expect("a URL"),
         partner_id: sandbox.scaleway_partner_id(),
         secret_key: sandbox.scaleway_secret_key().into(),
+        next_secret_key: None,
+        ca_pem: None,
         timeout: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(5),
     });
@@ -119,7 +121,7 @@ async fn what_is_lost_on_the_way_back_is_unknown() {
 #[tokio::test]
 async fn a_wrong_key_is_told_from_a_wrong_partner() {
     let (sandbox, provider) = start().await;
-    provider.replace_secret(Uuid::nil().to_string().into()).unwrap();
+    provider.keys().replace(Uuid::nil().to_string().into(), None).unwrap();
     let error = provider.create_child_org(&new_org(1)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unauthenticated);
     let other = ScalewayProvider::new(ScalewayConfig {
@@ -127,6 +129,8 @@ async fn a_wrong_key_is_told_from_a_wrong_partner() {
         base_url: sandbox.scaleway_url().parse().unwrap(),
         partner_id: Uuid::nil(),
         secret_key: sandbox.scaleway_secret_key().into(),
+        next_secret_key: None,
+        ca_pem: None,
         timeout: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(5),
     })

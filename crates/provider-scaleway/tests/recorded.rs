@@ -25,6 +25,8 @@ async fn serve(answer: ResponseTemplate) -> Served {
         base_url: server.uri().parse().expect("a URL"),
         partner_id: uuid::Uuid::nil(),
         secret_key: "s3cret-key".into(),
+        next_secret_key: None,
+        ca_pem: None,
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(5),
     });

@@ -21,6 +21,8 @@ async fn serve(answer: ResponseTemplate) -> (MockServer, ScalewayProvider) {
         base_url: server.uri().parse().expect("a URL"),
         partner_id: PARTNER.parse().expect("an id"),
         secret_key: "s3cret-key".into(),
+        next_secret_key: None,
+        ca_pem: None,
         timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(5),
     });
@@ -277,9 +279,9 @@ async fn what_scaleway_cannot_do_is_not_sent() {
 async fn a_key_can_be_replaced_while_it_runs() {
     let (server, provider) = serve(an_org()).await;
     provider.get_child_org(&id()).await.unwrap();
-    provider.replace_secret("another-key".into()).unwrap();
+    provider.keys().replace("another-key".into(), None).unwrap();
     provider.get_child_org(&id()).await.unwrap();
-    assert!(provider.replace_secret("".into()).is_err());
+    assert!(provider.keys().replace("".into(), None).is_err());
     let requests = server.received_requests().await.unwrap();
     let keys: Vec<_> = requests.iter().map(|r| &r.headers["x-auth-token"]).collect();
     assert_eq!(keys, ["s3cret-key", "another-key"]);

@@ -4,7 +4,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use partner_gateway::{
-    config::{ProviderAccount, ProviderConfig},
+    config::{ProviderAccount, ProviderConfig, ProviderKeys},
     providers::{Account, Registry, RegistryError},
 };
 use secrecy::SecretString;
@@ -26,17 +26,15 @@ pub enum AccountsError {
 /// # Errors
 /// When the registry refuses them.
 pub fn accounts() -> Result<Vec<Account>, AccountsError> {
-    let secret = || SecretString::from("not a secret of anybody's");
-    let archera = |list_orgs| ProviderAccount::Archera {
-        partner_org_id: "partner".to_owned(),
-        api_key: secret(),
-        list_orgs,
-    };
-    let scaleway = ProviderAccount::Scaleway { partner_id: Uuid::nil(), secret_key: secret() };
+    let archera =
+        |list_orgs| ProviderAccount::Archera { partner_org_id: "partner".to_owned(), list_orgs };
+    let scaleway = ProviderAccount::Scaleway { partner_id: Uuid::nil() };
     let base_url: url::Url = "https://provider.acme.test".parse()?;
     let config = |name: &str, account, settle| ProviderConfig {
         name: name.to_owned(),
         base_url: base_url.clone(),
+        ca: None,
+        keys: ProviderKeys::fixed(SecretString::from("not a secret of anybody's")),
         account,
         settle_window: Duration::from_secs(settle),
         timeout: Duration::from_secs(20),

@@ -94,6 +94,7 @@ impl Scene {
         let jwks = |algorithms: &[SigningAlgorithm]| AuthKey::Jwks {
             url: url.clone(),
             algorithms: algorithms.to_vec(),
+            ca: None,
         };
         let pem = keys.rsa_pem()?;
         let mut world = World::new().await;

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
@@ -39,14 +40,20 @@ pub struct Verifier {
 }
 
 enum Keys {
-    Local(Box<VerifyingKey>),
+    Local(ArcSwap<VerifyingKey>),
     Remote(Jwks),
 }
 
 /// The configured key cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("auth.public_key cannot be used: {0}")]
-pub struct VerifierError(#[source] jsonwebtoken::errors::Error);
+pub enum VerifierError {
+    /// It is no key.
+    #[error("auth.public_key cannot be used: {0}")]
+    PublicKey(#[source] jsonwebtoken::errors::Error),
+    /// Keys of a key set are not replaced by hand, nor is a key by a key set.
+    #[error("the kind of the key cannot change without a restart")]
+    Kind,
+}
 
 impl Verifier {
     /// A verifier for the configured issuer. `key_source` makes what fetches a key set from an
@@ -61,16 +68,11 @@ impl Verifier {
         tasks: &TaskTracker,
     ) -> Result<Self, VerifierError> {
         let keys = match &config.key {
-            AuthKey::Hmac(secret) => {
-                let key = DecodingKey::from_secret(secret.expose_secret().as_bytes());
-                Keys::Local(Box::new(VerifyingKey::only(SigningAlgorithm::Hs256, key)))
-            }
-            AuthKey::Public { pem, algorithm } => {
-                let key = public_key(pem, *algorithm).map_err(VerifierError)?;
-                Keys::Local(Box::new(VerifyingKey::only(*algorithm, key)))
-            }
-            AuthKey::Jwks { url, algorithms } => {
+            AuthKey::Jwks { url, algorithms, .. } => {
                 Keys::Remote(Jwks::new(key_source(url), algorithms.clone(), tasks.clone()))
+            }
+            AuthKey::Public { .. } | AuthKey::Hmac(_) => {
+                Keys::Local(ArcSwap::from_pointee(local_key(&config.key)?))
             }
         };
         let expected = Expected {
@@ -79,6 +81,20 @@ impl Verifier {
             tenant_claim: config.tenant_claim.clone(),
         };
         Ok(Self { expected, keys })
+    }
+
+    /// Believes this key from now on, and the one before no more.
+    ///
+    /// # Errors
+    /// When it cannot be used, or this verifier has a key set; the old key stays.
+    pub fn replace_key(&self, key: &AuthKey) -> Result<(), VerifierError> {
+        match &self.keys {
+            Keys::Local(current) => {
+                current.store(Arc::new(local_key(key)?));
+                Ok(())
+            }
+            Keys::Remote(_) => Err(VerifierError::Kind),
+        }
     }
 
     /// Fetches the key set, if there is one to fetch, so that the first caller need not wait.
@@ -133,8 +149,11 @@ impl Verifier {
     ) -> Result<VerifyingKey, AuthError> {
         header.judge()?;
         match &self.keys {
-            Keys::Local(key) if key.algorithm().name() == header.alg => Ok((**key).clone()),
-            Keys::Local(_) => Err(AuthError::Algorithm),
+            Keys::Local(key) => {
+                let key = key.load();
+                let fits = key.algorithm().name() == header.alg;
+                if fits { Ok(VerifyingKey::clone(&key)) } else { Err(AuthError::Algorithm) }
+            }
             Keys::Remote(keys) => keys.key_for(header.kid.as_deref(), &header.alg, now).await,
         }
     }
@@ -143,6 +162,20 @@ impl Verifier {
 impl std::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Verifier").field("expected", &self.expected).finish_non_exhaustive()
+    }
+}
+
+fn local_key(key: &AuthKey) -> Result<VerifyingKey, VerifierError> {
+    match key {
+        AuthKey::Hmac(secret) => {
+            let key = DecodingKey::from_secret(secret.expose_secret().as_bytes());
+            Ok(VerifyingKey::only(SigningAlgorithm::Hs256, key))
+        }
+        AuthKey::Public { pem, algorithm } => {
+            let key = public_key(pem, *algorithm).map_err(VerifierError::PublicKey)?;
+            Ok(VerifyingKey::only(*algorithm, key))
+        }
+        AuthKey::Jwks { .. } => Err(VerifierError::Kind),
     }
 }
 

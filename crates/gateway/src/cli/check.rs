@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{CliError, ConfigArgs};
 use crate::{
-    config::{AuthKey, Config},
+    config::{AuthKey, Config, ProviderConfig},
     providers::{Account, Registry},
     run::{Database, verifier, with_causes},
 };
@@ -119,16 +119,29 @@ async fn token_keys(config: &Config) -> Row {
     Row::of(WHAT, verifier.prepare().await.map(|()| told))
 }
 
+/// Each account by its present key, and by its next one where there is one: apart, or the one that is taken
+/// would hide that the other is not.
 async fn providers(config: &Config) -> Vec<Row> {
-    match Registry::new(&config.providers) {
-        Ok(registry) => futures::future::join_all(registry.iter().map(provider)).await,
+    let with = |provider: &ProviderConfig, keys| ProviderConfig { keys, ..provider.clone() };
+    let present = config.providers.iter().map(|one| with(one, one.keys.present_alone()));
+    let next = config.providers.iter().filter_map(|one| Some(with(one, one.keys.next_alone()?)));
+    let mut rows = providers_by_key(present.collect(), "").await;
+    rows.extend(providers_by_key(next.collect(), ", next key").await);
+    rows
+}
+
+async fn providers_by_key(configs: Vec<ProviderConfig>, key: &str) -> Vec<Row> {
+    match Registry::new(&configs) {
+        Ok(registry) => {
+            futures::future::join_all(registry.iter().map(|account| provider(account, key))).await
+        }
         Err(error) => vec![Row::of("providers", Err(error))],
     }
 }
 
 /// Reads one page, where the account can be read at all.
-async fn provider(account: &Account) -> Row {
-    let what = format!("provider {}", account.name());
+async fn provider(account: &Account, key: &str) -> Row {
+    let what = format!("provider {}{key}", account.name());
     if !account.capabilities().list {
         return Row::new(what, Verdict::Unchecked, "cannot be checked without writing");
     }

@@ -2,7 +2,10 @@
 
 use clap::Args;
 
-use super::{CliError, ConfigArgs, signals::Signals};
+use super::{
+    CliError, ConfigArgs,
+    signals::{Signals, Wish},
+};
 use crate::{run::Gateway, telemetry};
 
 #[derive(Debug, Args)]
@@ -17,7 +20,7 @@ pub(super) async fn run(args: &ServeArgs) -> Result<(), CliError> {
     crate::crash_points::arm(&crate::config::Environment::of_process()).map_err(CliError::Usage)?;
     let telemetry = telemetry::init(&config.telemetry)?;
     let metrics = telemetry.metrics().clone();
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::listen()?.with_hangup()?;
     let served = tokio::select! {
         started = Gateway::start(config, metrics) => match started {
             Ok(gateway) => serve(gateway, &mut signals).await,
@@ -31,9 +34,14 @@ pub(super) async fn run(args: &ServeArgs) -> Result<(), CliError> {
 
 /// Waits until the gateway is told to end or cannot go on, and ends it in good order.
 pub(super) async fn serve(gateway: Gateway, signals: &mut Signals) -> Result<(), CliError> {
-    let outcome = tokio::select! {
-        () = signals.next() => Ok(()),
-        how = gateway.failed() => Err(CliError::Failed(how)),
+    let outcome = loop {
+        tokio::select! {
+            wish = signals.wish() => match wish {
+                Wish::End => break Ok(()),
+                Wish::ReadAgain => gateway.read_secrets_again(),
+            },
+            how = gateway.failed() => break Err(CliError::Failed(how)),
+        }
     };
     signals.unless_again(gateway.shutdown()).await?;
     outcome

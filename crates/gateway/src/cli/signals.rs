@@ -1,4 +1,5 @@
-//! SIGTERM and SIGINT: the first ends a service in good order, the second at once.
+//! SIGTERM and SIGINT: the first ends a service in good order, the second at once. SIGHUP has a service that
+//! hears it read its secrets again.
 
 use std::time::Duration;
 
@@ -8,25 +9,53 @@ use super::CliError;
 
 const SAME_WISH: Duration = Duration::from_millis(500);
 
-/// The two signals that ask a service to end.
+/// The signals that ask something of a service.
 #[derive(Debug)]
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Where it is not heard, it ends the process, as a terminal that is closed wants it to.
+    hangup: Option<Signal>,
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    End,
+    ReadAgain,
 }
 
 impl Signals {
     /// Listens from here on: neither signal ends the process by itself any more.
     pub(super) fn listen() -> Result<Self, CliError> {
-        let listen =
-            |kind| signal(kind).map_err(|error| CliError::Failed(format!("signals: {error}")));
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            hangup: None,
         })
     }
 
-    /// Waits for the next one.
+    /// Listens for SIGHUP, too.
+    pub(super) fn with_hangup(self) -> Result<Self, CliError> {
+        Ok(Self { hangup: Some(listen(SignalKind::hangup())?), ..self })
+    }
+
+    /// Waits for what the next one asks.
+    pub(super) async fn wish(&mut self) -> Wish {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.terminate.recv() => Wish::End,
+            _ = self.interrupt.recv() => Wish::End,
+            _ = hangup => Wish::ReadAgain,
+        }
+    }
+
+    /// Waits for the next one that asks it to end.
     pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -57,4 +86,8 @@ impl Signals {
             }
         }
     }
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, CliError> {
+    signal(kind).map_err(|error| CliError::Failed(format!("signals: {error}")))
 }

@@ -1,6 +1,6 @@
 //! `[auth]`: whose tokens are believed, and by which key.
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use jsonwebtoken::DecodingKey;
 use secrecy::{ExposeSecret, SecretString};
@@ -8,6 +8,8 @@ use url::Url;
 
 use super::layers::Environment;
 use super::reader::Reader;
+use super::secret::Named;
+use super::tls::CaBundle;
 
 /// Whose tokens are believed, and by which key.
 #[derive(Debug, Clone)]
@@ -20,6 +22,39 @@ pub struct AuthConfig {
     pub tenant_claim: String,
     /// Where the key or keys come from, with the signatures that are believed.
     pub key: AuthKey,
+    /// Where that is read from again, if it can be.
+    pub key_file: Option<AuthKeyFile>,
+}
+
+/// The file of a key, and what the key in it must be.
+#[derive(Debug, Clone)]
+pub struct AuthKeyFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it held.
+    pub content: SecretString,
+    /// The signatures that the key may be for.
+    algorithms: Vec<SigningAlgorithm>,
+}
+
+impl AuthKeyFile {
+    /// The setting that names it.
+    #[must_use]
+    pub fn setting(&self) -> &'static str {
+        if self.is_shared_secret() { "auth.hmac_secret" } else { "auth.public_key" }
+    }
+
+    /// The key, now that the file holds this.
+    ///
+    /// # Errors
+    /// A sentence without any of the content.
+    pub fn key_in(&self, content: SecretString) -> Result<AuthKey, String> {
+        if self.is_shared_secret() { hmac(content) } else { public(&content, &self.algorithms) }
+    }
+
+    fn is_shared_secret(&self) -> bool {
+        self.algorithms.contains(&SigningAlgorithm::Hs256)
+    }
 }
 
 /// Where the keys of tokens come from.
@@ -31,6 +66,8 @@ pub enum AuthKey {
         url: Url,
         /// The signatures that are believed; never HS256, never empty.
         algorithms: Vec<SigningAlgorithm>,
+        /// The certificates that its server's must lead to, in place of the machine's.
+        ca: Option<CaBundle>,
     },
     /// One public key.
     Public {
@@ -90,12 +127,13 @@ pub(super) fn parse(reader: &mut Reader, env: &Environment) -> Option<AuthConfig
     let issuer = reader.needed_string("issuer");
     let audience = reader.needed_string("audience");
     let tenant_claim = tenant_claim(reader);
-    let key = key(reader, env);
+    let (key, key_file) = key(reader, env).unzip();
     Some(AuthConfig {
         issuer: issuer?,
         audience: audience?,
         tenant_claim: tenant_claim?,
         key: key?,
+        key_file: key_file?,
     })
 }
 
@@ -109,18 +147,44 @@ fn tenant_claim(reader: &mut Reader) -> Option<String> {
     Some(claim)
 }
 
-fn key(reader: &mut Reader, env: &Environment) -> Option<AuthKey> {
+fn key(reader: &mut Reader, env: &Environment) -> Option<(AuthKey, Option<AuthKeyFile>)> {
     let given = ["jwks_url", "public_key", "hmac_secret"].map(|key| reader.is_set(key));
     let jwks_url = reader.secure_url("jwks_url");
-    let public_key = reader.secret("public_key", env);
-    let hmac_secret = reader.secret("hmac_secret", env);
+    let with_ca = reader.is_set("jwks_ca_file");
+    let ca = reader.ca_file("jwks_ca_file", jwks_url.as_ref());
+    if with_ca && !given[0] {
+        reader.fault("jwks_ca_file", "is for jwks_url alone");
+    }
+    let public_key = reader.named_secret("public_key", env);
+    let hmac_secret = reader.named_secret("hmac_secret", env);
     let algorithms = algorithms(reader, given[2]);
     match given {
-        [true, false, false] => Some(AuthKey::Jwks { url: jwks_url?, algorithms: algorithms? }),
-        [false, true, false] => public(reader, &public_key?, &algorithms?),
-        [false, false, true] => hmac(reader, hmac_secret?),
+        [true, false, false] => {
+            let (url, algorithms) = (jwks_url?, algorithms?);
+            (!with_ca || ca.is_some()).then_some((AuthKey::Jwks { url, algorithms, ca }, None))
+        }
+        [false, true, false] => named_key(reader, "public_key", public_key?, algorithms?),
+        [false, false, true] => named_key(reader, "hmac_secret", hmac_secret?, algorithms?),
         _none_or_several => {
             reader.fault_here(ONE_KEY);
+            None
+        }
+    }
+}
+
+fn named_key(
+    reader: &Reader,
+    setting: &str,
+    named: Named,
+    algorithms: Vec<SigningAlgorithm>,
+) -> Option<(AuthKey, Option<AuthKeyFile>)> {
+    let Named { value, file } = named;
+    let path = file.clone().unwrap_or_default();
+    let key_file = AuthKeyFile { path, content: value.clone(), algorithms };
+    match key_file.key_in(value) {
+        Ok(key) => Some((key, file.is_some().then_some(key_file))),
+        Err(message) => {
+            reader.fault(setting, message);
             None
         }
     }
@@ -157,23 +221,19 @@ fn algorithms(reader: &mut Reader, shared_secret: bool) -> Option<Vec<SigningAlg
     (algorithms.len() == names.len()).then_some(algorithms)
 }
 
-fn hmac(reader: &Reader, secret: SecretString) -> Option<AuthKey> {
+fn hmac(secret: SecretString) -> Result<AuthKey, String> {
     if secret.expose_secret().len() < MIN_HMAC_BYTES {
-        reader.fault("hmac_secret", format!("must be at least {MIN_HMAC_BYTES} bytes long"));
-        return None;
+        return Err(format!("must be at least {MIN_HMAC_BYTES} bytes long"));
     }
-    Some(AuthKey::Hmac(secret))
+    Ok(AuthKey::Hmac(secret))
 }
 
-fn public(reader: &Reader, pem: &SecretString, algorithms: &[SigningAlgorithm]) -> Option<AuthKey> {
-    let judged = judge_pem(pem.expose_secret()).and_then(|algorithm| {
-        if algorithms.contains(&algorithm) {
-            Ok(AuthKey::Public { pem: pem.expose_secret().to_owned(), algorithm })
-        } else {
-            Err(format!("is a key for {algorithm}, which auth.algorithms leaves out"))
-        }
-    });
-    judged.map_err(|message| reader.fault("public_key", message)).ok()
+fn public(pem: &SecretString, algorithms: &[SigningAlgorithm]) -> Result<AuthKey, String> {
+    let algorithm = judge_pem(pem.expose_secret())?;
+    if !algorithms.contains(&algorithm) {
+        return Err(format!("is a key for {algorithm}, which auth.algorithms leaves out"));
+    }
+    Ok(AuthKey::Public { pem: pem.expose_secret().to_owned(), algorithm })
 }
 
 /// Which signature a public key is for.

@@ -5,6 +5,7 @@ use url::Url;
 
 use super::layers::Environment;
 use super::reader::Reader;
+use super::tls::CaBundle;
 
 /// The console.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct OidcConfig {
     pub scopes: Vec<String>,
     /// Where browsers come back to; without it, below the address that the browser asked.
     pub redirect_uri: Option<Url>,
+    /// The certificates that the provider's own must lead to, in place of the machine's.
+    pub ca: Option<CaBundle>,
 }
 
 /// Where the provider sends browsers back.
@@ -45,6 +48,11 @@ fn parse_oidc(reader: &mut Reader, env: &Environment) -> Option<Option<OidcConfi
     let client_secret = reader.secret("client_secret", env);
     let scopes = reader.strings("scopes")?;
     let redirect_uri = reader.secure_url("redirect_uri");
+    let with_ca = reader.is_set("ca_file");
+    let ca = reader.ca_file("ca_file", issuer.as_ref().map(|(_, url)| url));
+    if with_ca && ca.is_none() {
+        return None;
+    }
     let is_scope = |scope: &String| {
         !scope.is_empty() && scope.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
     };
@@ -60,5 +68,12 @@ fn parse_oidc(reader: &mut Reader, env: &Environment) -> Option<Option<OidcConfi
         return Some(None);
     }
     let (issuer, _url) = issuer?;
-    Some(Some(OidcConfig { issuer, client_id: client_id?, client_secret, scopes, redirect_uri }))
+    Some(Some(OidcConfig {
+        issuer,
+        client_id: client_id?,
+        client_secret,
+        scopes,
+        redirect_uri,
+        ca,
+    }))
 }

@@ -27,13 +27,15 @@ const SECTIONS: [&str; 8] =
 /// Lists of tables, which come from files alone.
 const LISTS: [&str; 2] = ["providers", "routes"];
 
-/// Keys that hold a reference to a secret. A reference is replaced whole: merged, `{ env }` in one
-/// layer and `{ file }` in the next would name two places.
-const REFERENCES: [(&str, &str); 4] = [
+/// Keys that hold a reference to a secret, or, as `tls`, two that belong together. They are replaced whole:
+/// merged, `{ env }` in one layer and `{ file }` in the next would name two places.
+const REFERENCES: [(&str, &str); 6] = [
+    ("server", "tls"),
     ("database", "url"),
     ("auth", "public_key"),
     ("auth", "hmac_secret"),
     ("console.oidc", "client_secret"),
+    ("webhooks", "encryption_key"),
 ];
 
 /// The variables of a process, as read once. `Debug` shows names alone.

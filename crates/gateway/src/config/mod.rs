@@ -11,6 +11,7 @@ mod console;
 mod database;
 mod duration;
 mod faults;
+mod keys;
 mod layers;
 mod providers;
 mod reader;
@@ -20,21 +21,25 @@ mod sections;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod web;
 mod webhooks;
 
 use std::path::PathBuf;
 
-pub use auth::{AuthConfig, AuthKey, SigningAlgorithm};
+pub use auth::{AuthConfig, AuthKey, AuthKeyFile, SigningAlgorithm};
 pub use console::{ConsoleConfig, OidcConfig};
 pub use database::{DatabaseConfig, DatabaseUrl};
 pub use duration::parse_duration;
 pub use faults::{ConfigError, Fault};
+pub use keys::ProviderKeys;
 pub use layers::{DEFAULTS, Environment, Sources};
 pub use providers::{ProviderAccount, ProviderConfig, ProviderKind};
 pub use routes::{RouteConfig, RouteWhen};
+pub use secret::read_secret_file;
 pub use sections::{LimitsConfig, OperationsConfig, ServerConfig};
 pub use telemetry::{LogFormat, TelemetryConfig};
+pub use tls::{CaBundle, TlsConfig};
 pub use webhooks::{SealingKey, WebhooksConfig};
 
 use faults::Faults;
@@ -86,7 +91,7 @@ impl Config {
         let (faults, mut root) = open(sources)?;
         let env = &sources.environment;
         let parts = Parts {
-            server: root.section("server", sections::server),
+            server: root.section("server", |r| sections::server(r, env)),
             database: root.section("database", |r| database::parse(r, env, sources.is_root)),
             auth: root.section("auth", |r| auth::parse(r, env)),
             console: root.section("console", |r| console::parse(r, env)),

@@ -5,12 +5,13 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use uuid::Uuid;
 
+use super::keys::{self, ProviderKeys};
 use super::layers::Environment;
 use super::reader::Reader;
+use super::tls::CaBundle;
 
 /// One partner account.
 #[derive(Debug, Clone)]
@@ -19,6 +20,10 @@ pub struct ProviderConfig {
     pub name: String,
     /// Where its API is: https, or http of this machine.
     pub base_url: Url,
+    /// The certificates that its own must lead to, in place of the machine's.
+    pub ca: Option<CaBundle>,
+    /// The keys to the account.
+    pub keys: ProviderKeys,
     /// What only this kind of provider needs.
     pub account: ProviderAccount,
     /// How long after a create its absence proves nothing; may be zero.
@@ -50,15 +55,11 @@ pub enum ProviderAccount {
     Scaleway {
         /// The partner's own organization.
         partner_id: Uuid,
-        /// Sent as `X-Auth-Token`.
-        secret_key: SecretString,
     },
     /// Archera Channel Partner API.
     Archera {
         /// The partner's own organization; safe in a path.
         partner_org_id: String,
-        /// Sent as `x-api-key`.
-        api_key: SecretString,
         /// Whether the key may use the public list of organizations.
         list_orgs: bool,
     },
@@ -101,8 +102,16 @@ impl ProviderKind {
 
     fn own_keys(self) -> &'static [&'static str] {
         match self {
-            Self::Scaleway => &["partner_id", "secret_key"],
-            Self::Archera => &["partner_org_id", "api_key", "list_orgs"],
+            Self::Scaleway => &["partner_id", "secret_key", "next_secret_key"],
+            Self::Archera => &["partner_org_id", "api_key", "next_api_key", "list_orgs"],
+        }
+    }
+
+    /// The settings that name the present key and the next one.
+    pub fn key_settings(self) -> [&'static str; 2] {
+        match self {
+            Self::Scaleway => ["secret_key", "next_secret_key"],
+            Self::Archera => ["api_key", "next_api_key"],
         }
     }
 }
@@ -144,6 +153,8 @@ fn parse(
     let kind = kind(reader);
     let base_url_is_set = reader.is_set("base_url");
     let base_url = reader.secure_url("base_url");
+    let with_ca = reader.is_set("ca_file");
+    let ca = reader.ca_file("ca_file", base_url.as_ref());
     let settle_window = reader.duration("settle_window");
     let timeout = reader.positive_duration("timeout").unwrap_or(TIMEOUT);
     let connect_timeout = connect_timeout(reader, timeout);
@@ -152,9 +163,13 @@ fn parse(
     let kind = kind?;
     refuse_keys_of_others(reader, kind);
     let account = match kind {
-        ProviderKind::Scaleway => scaleway(reader, env),
-        ProviderKind::Archera => archera(reader, env),
+        ProviderKind::Scaleway => scaleway(reader),
+        ProviderKind::Archera => archera(reader),
     };
+    let keys = keys::parse(reader, kind.key_settings(), env);
+    if with_ca && ca.is_none() {
+        return None;
+    }
     let base_url = base_url.or_else(|| {
         let usual = (!base_url_is_set).then(|| kind.base_url());
         usual.and_then(|usual| Url::parse(usual).ok())
@@ -162,6 +177,8 @@ fn parse(
     Some(ProviderConfig {
         name: name?,
         base_url: base_url?,
+        ca,
+        keys: keys?,
         account: account?,
         settle_window: settle_window.unwrap_or(kind.known_settle_window()),
         timeout,
@@ -227,7 +244,7 @@ fn refuse_keys_of_others(reader: &mut Reader, kind: ProviderKind) {
     }
 }
 
-fn scaleway(reader: &mut Reader, env: &Environment) -> Option<ProviderAccount> {
+fn scaleway(reader: &mut Reader) -> Option<ProviderAccount> {
     let partner_id = reader.needed_string("partner_id").and_then(|text| {
         let id = Uuid::parse_str(&text).ok();
         if id.is_none() {
@@ -235,11 +252,10 @@ fn scaleway(reader: &mut Reader, env: &Environment) -> Option<ProviderAccount> {
         }
         id
     });
-    let secret_key = header_secret(reader, "secret_key", env);
-    Some(ProviderAccount::Scaleway { partner_id: partner_id?, secret_key: secret_key? })
+    Some(ProviderAccount::Scaleway { partner_id: partner_id? })
 }
 
-fn archera(reader: &mut Reader, env: &Environment) -> Option<ProviderAccount> {
+fn archera(reader: &mut Reader) -> Option<ProviderAccount> {
     let partner_org_id = reader.needed_string("partner_org_id").filter(|id| {
         let safe = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let fits = id.len() <= 128 && id.chars().all(safe);
@@ -248,23 +264,8 @@ fn archera(reader: &mut Reader, env: &Environment) -> Option<ProviderAccount> {
         }
         fits
     });
-    let api_key = header_secret(reader, "api_key", env);
     let list_orgs = reader.boolean("list_orgs").unwrap_or(false);
-    Some(ProviderAccount::Archera { partner_org_id: partner_org_id?, api_key: api_key?, list_orgs })
-}
-
-/// A secret that is sent as a header's value.
-fn header_secret(
-    reader: &mut Reader,
-    key: &'static str,
-    env: &Environment,
-) -> Option<SecretString> {
-    let secret = reader.needed_secret(key, env)?;
-    if secret.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Some(secret);
-    }
-    reader.fault(key, "the secret that it names has characters that a header cannot carry");
-    None
+    Some(ProviderAccount::Archera { partner_org_id: partner_org_id?, list_orgs })
 }
 
 /// What is accepted and yet deserves a look.

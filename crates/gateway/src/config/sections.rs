@@ -3,19 +3,25 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::layers::Environment;
 use super::reader::Reader;
+use super::tls::{self, TlsConfig};
 
 /// The HTTP side.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ServerConfig {
     /// Where the API listens.
     pub listen: SocketAddr,
     /// Where `/metrics` and `/ops` listen instead, if anywhere.
     pub internal_listen: Option<SocketAddr>,
+    /// What the API is served by TLS with, if it is.
+    pub tls: Option<TlsConfig>,
     /// How long one request may take.
     pub request_timeout: Duration,
     /// Requests worked on at one time, at least 1.
     pub max_in_flight: u32,
+    /// Connections open at one time at each listener, at least 1.
+    pub max_connections: u32,
     /// How long a drain waits for what has begun.
     pub drain_timeout: Duration,
 }
@@ -46,7 +52,7 @@ pub struct OperationsConfig {
 
 const ANY_COUNT: std::ops::RangeInclusive<u32> = 1..=1_000_000;
 
-pub(super) fn server(reader: &mut Reader) -> Option<ServerConfig> {
+pub(super) fn server(reader: &mut Reader, env: &Environment) -> Option<ServerConfig> {
     let listen = reader.needed_string("listen");
     let listen = listen.and_then(|text| address(reader, "listen", &text));
     let internal_listen = reader.string("internal_listen");
@@ -54,16 +60,29 @@ pub(super) fn server(reader: &mut Reader) -> Option<ServerConfig> {
         internal_listen.and_then(|text| address(reader, "internal_listen", &text));
     let request_timeout = reader.positive_duration("request_timeout");
     let max_in_flight = reader.integer("max_in_flight", ANY_COUNT);
+    let max_connections = reader.integer("max_connections", ANY_COUNT);
+    let with_tls = reader.is_set("tls");
+    let tls = if with_tls {
+        reader.section("tls", |reader| tls::parse(reader, env))
+    } else {
+        reader.take("tls");
+        None
+    };
     let drain_timeout = reader.positive_duration("drain_timeout");
     let listen = listen?;
     if internal_listen == Some(listen) && listen.port() != 0 {
         reader.fault("internal_listen", "must differ from server.listen");
     }
+    if with_tls && tls.is_none() {
+        return None;
+    }
     Some(ServerConfig {
         listen,
         internal_listen,
+        tls,
         request_timeout: request_timeout?,
         max_in_flight: max_in_flight?,
+        max_connections: max_connections?,
         drain_timeout: drain_timeout?,
     })
 }

@@ -1,11 +1,11 @@
 //! The listeners: they take connections, serve them, and go down in order.
 
-use std::{io, pin::pin, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     body::Body,
-    http::{HeaderValue, Request, Response, header},
+    http::{HeaderName, HeaderValue, Request, Response, header},
 };
 use futures::FutureExt;
 use hyper::{body::Incoming, server::conn::http1};
@@ -13,15 +13,24 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::net::{TcpListener, TcpStream};
+use metrics::counter;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 use super::{
     router,
     state::{ApiState, Draining},
+    tls::Tls,
 };
-use crate::config::ServerConfig;
+use crate::{
+    config::ServerConfig,
+    telemetry::metrics::{HTTP_CONNECTIONS_REFUSED, TLS_HANDSHAKES_FAILED},
+};
 
 /// How long a request's head may take to arrive. A kept connection on which nothing comes for as long is
 /// closed, too.
@@ -29,6 +38,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// A head of more bytes is answered 431 by the server itself, without a document. What is above the
 /// layers' own bound and below this gets one.
 const LARGEST_HEAD: usize = 32 * 1024;
+/// How long a handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Who says, to our own pages, that a request came by TLS.
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// How long to wait where the process has no descriptors left: some must be closed first.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(200);
 
@@ -39,21 +52,28 @@ const LINGER: Duration = Duration::from_millis(500);
 /// Serves until `shutdown`, and then goes down: `/readyz` says so, no more connections are taken, kept
 /// ones are closed after their next answer, and the requests that have begun are finished, for
 /// `drain_timeout` at most; what is then left is cut off. The internal listener goes last, so that probes
-/// and metrics can be read meanwhile.
+/// and metrics can be read meanwhile. Where there is `tls`, the public one speaks nothing else; the internal
+/// one stays plain.
 ///
 /// # Behavior
 /// Comes back when the last connection is closed. Work that requests have begun and that outlives them
 /// is not waited for here.
 pub async fn run(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     internal: Option<TcpListener>,
     state: ApiState,
     config: ServerConfig,
     shutdown: CancellationToken,
 ) {
-    let public = Site { listener, router: router::public(&state, &config) };
-    let internal =
-        internal.map(|listener| Site { listener, router: router::internal(&state, &config) });
+    let most = usize::try_from(config.max_connections).unwrap_or(Semaphore::MAX_PERMITS);
+    let router = router::public(&state, &config);
+    let router = if tls.is_some() { by_https(router) } else { router };
+    let public = Site { listener, tls, router, most };
+    let internal = internal.map(|listener| {
+        let router = router::internal(&state, &config);
+        Site { listener, tls: None, router, most }
+    });
     let drain =
         Drain { linger: LINGER.min(config.drain_timeout / 2), timeout: config.drain_timeout };
     serve(public, internal, &state.draining, drain, shutdown).await;
@@ -76,7 +96,10 @@ impl Drain {
 /// A listener and what it serves.
 struct Site {
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     router: Router,
+    /// Connections that may be open at one time.
+    most: usize,
 }
 
 async fn serve(
@@ -109,7 +132,9 @@ impl Site {
             tasks: TaskTracker::new(),
             stop: stop.clone(),
             cut_off: CancellationToken::new(),
+            tls: self.tls,
             router: self.router,
+            places: Arc::new(Semaphore::new(self.most.min(Semaphore::MAX_PERMITS))),
             drain,
         };
         while let Some(taken) = stop.run_until_cancelled(self.listener.accept()).await {
@@ -128,25 +153,42 @@ struct Connections {
     tasks: TaskTracker,
     stop: CancellationToken,
     cut_off: CancellationToken,
+    tls: Option<Arc<Tls>>,
     router: Router,
+    places: Arc<Semaphore>,
     drain: Drain,
 }
 
 impl Connections {
     async fn take(&self, taken: io::Result<(TcpStream, std::net::SocketAddr)>) {
         match taken {
-            Ok((stream, _peer)) => {
-                let cut_off = self.cut_off.clone();
-                let (router, stop) = (self.router.clone(), self.stop.clone());
-                let served = serve_connection(stream, router, stop, self.drain.linger);
-                self.tasks.spawn(async move { cut_off.run_until_cancelled(served).await });
-            }
+            Ok((stream, _peer)) => match Arc::clone(&self.places).try_acquire_owned() {
+                Ok(place) => self.begin(stream, place),
+                // Closed before anything of it is read, so its caller may well come again.
+                Err(_full) => counter!(HTTP_CONNECTIONS_REFUSED).increment(1),
+            },
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "a connection could not be taken");
                 tokio::time::sleep(OUT_OF_DESCRIPTORS).await;
             }
         }
+    }
+
+    fn begin(&self, stream: TcpStream, place: OwnedSemaphorePermit) {
+        let (router, stop) = (self.router.clone(), self.stop.clone());
+        let (cut_off, tls, linger) = (self.cut_off.clone(), self.tls.clone(), self.drain.linger);
+        let served = async move {
+            let _place = place;
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a connection waits before it sends");
+            }
+            match tls {
+                None => serve_connection(stream, router, stop, linger).await,
+                Some(tls) => serve_by_tls(stream, &tls, router, stop, linger).await,
+            }
+        };
+        self.tasks.spawn(async move { cut_off.run_until_cancelled(served).await });
     }
 
     async fn drain(self) {
@@ -169,15 +211,37 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     [ConnectionAborted, ConnectionRefused, ConnectionReset].contains(&error.kind())
 }
 
-async fn serve_connection(
+async fn serve_by_tls(
     stream: TcpStream,
+    tls: &Tls,
     router: Router,
     stop: CancellationToken,
     linger: Duration,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection waits before it sends");
+    let shaken = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.shake_hands(stream)).await;
+    match shaken.unwrap_or_else(|_elapsed| Err(io::ErrorKind::TimedOut.into())) {
+        Ok(stream) => serve_connection(stream, router, stop, linger).await,
+        Err(error) => {
+            counter!(TLS_HANDSHAKES_FAILED).increment(1);
+            tracing::debug!(%error, "a handshake failed");
+        }
     }
+}
+
+/// Has each request say that it came by TLS, whatever its caller says.
+fn by_https(router: Router) -> Router {
+    router.layer(axum::middleware::map_request(async |mut request: Request<Body>| {
+        request.headers_mut().insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
+        request
+    }))
+}
+
+async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    router: Router,
+    stop: CancellationToken,
+    linger: Duration,
+) {
     let stopping = stop.clone();
     let service =
         router.map_request(|request: Request<Incoming>| request.map(Body::new)).map_response(

@@ -11,11 +11,11 @@ use std::{
 
 use partner_core::{Capabilities, CreateRecovery, Field, Kind, PartnerProvider, ProviderName};
 use provider_archera::{ArcheraConfig, ArcheraProvider};
-use provider_http::{AccountSignals, SignalSnapshot};
+use provider_http::{AccountKeys, AccountSignals, SignalSnapshot};
 use provider_scaleway::{ScalewayConfig, ScalewayProvider};
 
 use super::pace::{Pacer, pause};
-use crate::config::{ProviderAccount, ProviderConfig, ProviderKind};
+use crate::config::{CaBundle, ProviderAccount, ProviderConfig, ProviderKeys, ProviderKind};
 
 /// One partner account, ready to be called.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct Account {
     pub sweep_every: Duration,
     /// The pace of what runs in the background.
     pacer: Arc<Pacer>,
+    /// What it is called with.
+    keys: Arc<AccountKeys>,
     /// What was last heard of it.
     signals: Arc<AccountSignals>,
     /// How many calls in a row it could not answer.
@@ -130,33 +132,39 @@ impl FromIterator<Account> for Registry {
 fn account(config: &ProviderConfig) -> Result<Account, RegistryError> {
     let failed = |message: String| RegistryError { name: config.name.clone(), message };
     let name = ProviderName::new(&config.name).map_err(|error| failed(error.to_string()))?;
-    let (provider, signals): (Arc<dyn PartnerProvider>, _) = match &config.account {
-        ProviderAccount::Scaleway { partner_id, secret_key } => {
+    let (present, next) = (config.keys.present.clone(), config.keys.next.clone());
+    let ca_pem = config.ca.as_ref().map(CaBundle::pem).map(<[u8]>::to_vec);
+    let (provider, keys, signals): (Arc<dyn PartnerProvider>, _, _) = match &config.account {
+        ProviderAccount::Scaleway { partner_id } => {
             let provider = ScalewayProvider::new(ScalewayConfig {
                 name,
                 base_url: config.base_url.clone(),
                 partner_id: *partner_id,
-                secret_key: secret_key.clone(),
+                secret_key: present,
+                next_secret_key: next,
                 timeout: config.timeout,
                 connect_timeout: config.connect_timeout,
+                ca_pem,
             })
             .map_err(|error| failed(error.to_string()))?;
-            let signals = provider.signals();
-            (Arc::new(provider), signals)
+            let (keys, signals) = (provider.keys(), provider.signals());
+            (Arc::new(provider), keys, signals)
         }
-        ProviderAccount::Archera { partner_org_id, api_key, list_orgs } => {
+        ProviderAccount::Archera { partner_org_id, list_orgs } => {
             let provider = ArcheraProvider::new(ArcheraConfig {
                 name,
                 base_url: config.base_url.clone(),
                 partner_org_id: partner_org_id.clone(),
-                api_key: api_key.clone(),
+                api_key: present,
+                next_api_key: next,
                 list_orgs: *list_orgs,
                 timeout: config.timeout,
                 connect_timeout: config.connect_timeout,
+                ca_pem,
             })
             .map_err(|error| failed(error.to_string()))?;
-            let signals = provider.signals();
-            (Arc::new(provider), signals)
+            let (keys, signals) = (provider.keys(), provider.signals());
+            (Arc::new(provider), keys, signals)
         }
     };
     Ok(Account {
@@ -165,6 +173,7 @@ fn account(config: &ProviderConfig) -> Result<Account, RegistryError> {
         settle_window: config.settle_window,
         sweep_every: config.sweep_every,
         pacer: Arc::new(Pacer::new(config.sweep_requests_per_second)),
+        keys,
         signals,
         failures: Arc::default(),
     })
@@ -176,6 +185,15 @@ impl Account {
     pub fn reached_by(&self, provider: Arc<dyn PartnerProvider>) -> Self {
         let (signals, failures) = (Arc::default(), Arc::default());
         Self { provider, signals, failures, ..self.clone() }
+    }
+
+    /// Uses these keys from the next call on.
+    ///
+    /// # Errors
+    /// A sentence without any of them; the old ones stay.
+    pub fn replace_keys(&self, keys: &ProviderKeys) -> Result<(), String> {
+        let (present, next) = (keys.present.clone(), keys.next.clone());
+        self.keys.replace(present, next).map_err(|error| error.to_string())
     }
 
     /// The account's name.

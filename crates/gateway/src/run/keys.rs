@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::error::{StartError, with_causes};
 use crate::{
     auth::{KeySource, KeySourceError, Verifier},
-    config::{AuthConfig, AuthKey},
+    config::{AuthConfig, AuthKey, CaBundle},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,8 +42,9 @@ impl KeySource for NoKeys {
 /// What tells who is calling, by the configured key or key set.
 pub(crate) fn verifier(config: &AuthConfig, tasks: &TaskTracker) -> Result<Verifier, StartError> {
     let source: Arc<dyn KeySource> = match &config.key {
-        AuthKey::Jwks { url, .. } => {
-            let client = DocumentClient::new(url.clone(), TIMEOUT, CONNECT_TIMEOUT);
+        AuthKey::Jwks { url, ca, .. } => {
+            let ca_pem = ca.as_ref().map(CaBundle::pem);
+            let client = DocumentClient::new(url.clone(), TIMEOUT, CONNECT_TIMEOUT, ca_pem);
             Arc::new(HttpKeys { client: client.map_err(|error| unusable("jwks_url", &error))? })
         }
         AuthKey::Public { .. } | AuthKey::Hmac(_) => Arc::new(NoKeys),

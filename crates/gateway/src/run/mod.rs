@@ -5,15 +5,18 @@
 
 mod courier;
 mod database;
+mod descriptors;
 mod drain;
 mod error;
 mod keys;
 mod oidc;
+mod reload;
+mod secrets;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use chrono::TimeDelta;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -23,7 +26,7 @@ use tracing::{info, warn};
 use crate::{
     app::{App, Clock, Fingerprints, Sealer, Webhooks},
     config::{Config, DatabaseConfig, SealingKey, WebhooksConfig},
-    http::{server, state::ApiState},
+    http::{server, state::ApiState, tls::Tls},
     operations::{Engine, EngineSettings},
     providers::Registry,
     routing::Router,
@@ -56,6 +59,9 @@ pub struct Gateway {
     stop_work: CancellationToken,
     /// The HTTP side has ended, asked or not.
     http_ended: CancellationToken,
+    /// Has the files of secrets looked at without delay.
+    read_again: Arc<Notify>,
+    files_of_secrets: usize,
     _guards: [DropGuard; 2],
 }
 
@@ -81,6 +87,7 @@ impl Gateway {
         for warning in &config.warnings {
             warn!("{warning}");
         }
+        descriptors::warn_of_too_few(config.server.max_connections);
         let database = Database::open(&config.database).await?;
         match Self::start_on(&database, &config, metrics, clock).await {
             Ok(parts) => Ok(parts.into_gateway(config, database)),
@@ -112,13 +119,15 @@ impl Gateway {
                 &config.limits,
             )
         };
+        let tls = tls(config)?;
         let listener = bind(config.server.listen, "server.listen").await?;
         let internal = match config.server.internal_listen {
             Some(address) => Some(bind(address, "server.internal_listen").await?),
             None => None,
         };
-        let parts = Parts::new(&listener, internal.as_ref(), app, state, tasks)?;
-        parts.run_http(listener, internal, config);
+        let mut parts = Parts::new(&listener, internal.as_ref(), app, state, tasks)?;
+        parts.run_reloads(config, tls.as_ref());
+        parts.run_http(listener, tls, internal, config);
         parts.run_work(config, metrics);
         parts.tasks.spawn(async move {
             if let Err(error) = verifier.prepare().await {
@@ -165,6 +174,8 @@ struct Parts {
     stop_http: CancellationToken,
     stop_work: CancellationToken,
     http_ended: CancellationToken,
+    read_again: Arc<Notify>,
+    files_of_secrets: usize,
 }
 
 impl Parts {
@@ -187,15 +198,32 @@ impl Parts {
             stop_http: CancellationToken::new(),
             stop_work: CancellationToken::new(),
             http_ended: CancellationToken::new(),
+            read_again: Arc::default(),
+            files_of_secrets: 0,
         })
     }
 
-    fn run_http(&self, listener: TcpListener, internal: Option<TcpListener>, config: &Config) {
+    /// Reads secrets again where they are in files.
+    fn run_reloads(&mut self, config: &Config, tls: Option<&Arc<Tls>>) {
+        let registry = self.app.engine().registry();
+        let subjects = secrets::subjects(config, registry, &self.state.verifier, tls);
+        self.files_of_secrets = subjects.iter().map(reload::Subject::files).sum();
+        let asked = Arc::clone(&self.read_again);
+        self.tasks.spawn(reload::run(subjects, asked, self.stop_work.clone()));
+    }
+
+    fn run_http(
+        &self,
+        listener: TcpListener,
+        tls: Option<Arc<Tls>>,
+        internal: Option<TcpListener>,
+        config: &Config,
+    ) {
         let ended = self.http_ended.clone().drop_guard();
         let (state, stop) = (self.state.clone(), self.stop_http.clone());
         let server = config.server.clone();
         self.tasks.spawn(async move {
-            server::run(listener, internal, state, server, stop).await;
+            server::run(listener, tls, internal, state, server, stop).await;
             drop(ended);
         });
     }
@@ -209,6 +237,7 @@ impl Parts {
         info!(
             listen = %self.addr,
             internal_listen = self.internal_addr.map(|address| address.to_string()),
+            tls = config.server.tls.is_some(),
             providers = config.providers.len(),
             version = env!("CARGO_PKG_VERSION"),
             "the gateway runs"
@@ -225,8 +254,15 @@ impl Parts {
             stop_http: self.stop_http,
             stop_work: self.stop_work,
             http_ended: self.http_ended,
+            read_again: self.read_again,
+            files_of_secrets: self.files_of_secrets,
         }
     }
+}
+
+fn tls(config: &Config) -> Result<Option<Arc<Tls>>, StartError> {
+    let tls = config.server.tls.as_ref().map(Tls::new).transpose();
+    tls.map(|tls| tls.map(Arc::new)).map_err(|error| StartError::failed(&error))
 }
 
 /// Brings the database up to date or makes sure that it is, and says where it is less than durable or safe.

@@ -11,18 +11,20 @@ use url::Url;
 use super::error::with_causes;
 use crate::{
     auth::{IdentityProvider, IdentityProviderError, Oidc},
-    config::ConsoleConfig,
+    config::{CaBundle, ConsoleConfig},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-struct HttpProvider;
+struct HttpProvider {
+    ca: Option<CaBundle>,
+}
 
 #[async_trait]
 impl IdentityProvider for HttpProvider {
     async fn get(&self, url: &Url) -> Result<Value, IdentityProviderError> {
-        client(url)?.get_json().await.map_err(|error| told(&error))
+        self.client(url)?.get_json().await.map_err(|error| told(&error))
     }
 
     async fn post(
@@ -31,14 +33,18 @@ impl IdentityProvider for HttpProvider {
         fields: &[(&str, &str)],
         basic: Option<(&str, &SecretString)>,
     ) -> Result<Value, IdentityProviderError> {
-        client(url)?.post_form(fields, basic).await.map_err(|error| told(&error))
+        self.client(url)?.post_form(fields, basic).await.map_err(|error| told(&error))
     }
 }
 
-/// Signing in is rare: a client is made for each request, whose address is what the provider said.
-fn client(url: &Url) -> Result<DocumentClient, IdentityProviderError> {
-    DocumentClient::new(url.clone(), TIMEOUT, CONNECT_TIMEOUT)
-        .map_err(|error| IdentityProviderError { message: with_causes(&error), is_refusal: false })
+impl HttpProvider {
+    /// Signing in is rare: a client is made for each request, whose address is what the provider said.
+    fn client(&self, url: &Url) -> Result<DocumentClient, IdentityProviderError> {
+        let ca_pem = self.ca.as_ref().map(CaBundle::pem);
+        DocumentClient::new(url.clone(), TIMEOUT, CONNECT_TIMEOUT, ca_pem).map_err(|error| {
+            IdentityProviderError { message: with_causes(&error), is_refusal: false }
+        })
+    }
 }
 
 fn told(error: &DocumentError) -> IdentityProviderError {
@@ -49,5 +55,6 @@ fn told(error: &DocumentError) -> IdentityProviderError {
 /// The way to sign in, where one is configured.
 pub(super) fn oidc(config: &ConsoleConfig) -> Option<Arc<Oidc>> {
     let config = config.oidc.clone()?;
-    Some(Arc::new(Oidc::new(config, Arc::new(HttpProvider))))
+    let ca = config.ca.clone();
+    Some(Arc::new(Oidc::new(config, Arc::new(HttpProvider { ca }))))
 }

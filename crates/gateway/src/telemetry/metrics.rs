@@ -71,6 +71,13 @@ pub const WEBHOOKS_PENDING: &str = "gateway_webhook_deliveries_pending";
 pub const WEBHOOKS_OLDEST_PENDING: &str = "gateway_webhook_deliveries_oldest_age_seconds";
 /// Gauge: 1 while the database answers and is migrated, else 0: what `/readyz` says, but for draining.
 pub const READY: &str = "gateway_ready";
+/// Counter `{what, outcome}`: secrets in files that had changed and were read again: `taken`, or `refused`
+/// where the last good one stays. `what` is `provider_keys`, `token_key` or `certificate`.
+pub const RELOADS: &str = "gateway_reloads_total";
+/// Counter: handshakes of callers that failed or took too long.
+pub const TLS_HANDSHAKES_FAILED: &str = "gateway_tls_handshakes_failed_total";
+/// Counter: connections that were closed unread, since `server.max_connections` were open.
+pub const HTTP_CONNECTIONS_REFUSED: &str = "gateway_http_connections_refused_total";
 /// Gauge `{version}`: always 1.
 pub const BUILD_INFO: &str = "gateway_build_info";
 
@@ -178,5 +185,8 @@ fn describe_all() {
         "How long the oldest of them has waited; 0 when there is none."
     );
     describe_gauge!(READY, "1 while the database answers and is migrated.");
+    describe_counter!(RELOADS, "Secrets in files that had changed, by whether they were taken.");
+    describe_counter!(TLS_HANDSHAKES_FAILED, "Handshakes of callers that failed.");
+    describe_counter!(HTTP_CONNECTIONS_REFUSED, "Connections closed unread: too many were open.");
     describe_gauge!(BUILD_INFO, "The running version.");
 }

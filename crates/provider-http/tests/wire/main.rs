@@ -2,6 +2,7 @@
 //! told to anybody.
 
 mod ends;
+mod keys;
 mod outgoing;
 mod secrets;
 mod seen;
@@ -31,6 +32,8 @@ fn config(base_url: &str) -> ClientConfig {
         base_url: base_url.parse().expect("a URL"),
         auth_header: HeaderName::from_static("x-auth-token"),
         secret: SECRET.into(),
+        next_secret: None,
+        ca_pem: None,
         timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(10),
     }

@@ -90,7 +90,7 @@ async fn a_tracers_span_goes_before_the_tasks_trace() {
 
 fn document(server: &MockServer) -> DocumentClient {
     let url = format!("{}/keys?v=1", server.uri()).parse().expect("a URL");
-    let client = DocumentClient::new(url, Duration::from_secs(30), Duration::from_secs(10));
+    let client = DocumentClient::new(url, Duration::from_secs(30), Duration::from_secs(10), None);
     client.expect("a client")
 }
 
@@ -139,7 +139,7 @@ async fn a_form_is_posted_with_who_sends_it_and_no_redirect_is_followed() {
 fn a_document_is_fetched_over_https_or_from_this_machine() {
     let fetch = |url: &str| {
         let seconds = Duration::from_secs;
-        DocumentClient::new(url.parse().unwrap(), seconds(2), seconds(1)).is_ok()
+        DocumentClient::new(url.parse().unwrap(), seconds(2), seconds(1), None).is_ok()
     };
     assert!(fetch("https://id.acme.test/keys"));
     assert!(fetch("http://127.0.0.1:9/keys?v=1"));

@@ -63,6 +63,7 @@ fn oidc(provider: &Arc<Provider>, secret: Option<&str>) -> Oidc {
         client_secret: secret.map(SecretString::from),
         scopes: vec!["openid".to_owned(), "gateway".to_owned()],
         redirect_uri: None,
+        ca: None,
     };
     Oidc::new(config, Arc::clone(provider) as Arc<dyn IdentityProvider>)
 }

@@ -69,6 +69,7 @@ async fn start(
     sandbox: &Sandbox,
 ) -> Result<Gateway, CliError> {
     let token = settings::token(&config.auth)?;
+    let tls = config.server.tls.is_some();
     let gateway = Gateway::start(config, metrics).await.map_err(|error| {
         let line = error.to_string();
         match line.strip_prefix("server.listen: ") {
@@ -77,7 +78,8 @@ async fn start(
         }
     })?;
     let (api, internal) = (gateway.addr(), gateway.internal_addr());
-    let written = Shown { api, console: internal.unwrap_or(api), sandbox, token: &token }.write();
+    let written =
+        Shown { api, tls, console: internal.unwrap_or(api), sandbox, token: &token }.write();
     if let Err(error) = written {
         gateway.shutdown().await;
         return Err(CliError::Failed(format!("standard output: {error}")));

@@ -11,6 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 /// What there is to show.
 pub(super) struct Shown<'a> {
     pub(super) api: SocketAddr,
+    /// The API is served by TLS.
+    pub(super) tls: bool,
     /// Where the console is, which may be elsewhere.
     pub(super) console: SocketAddr,
     pub(super) sandbox: &'a Sandbox,
@@ -31,8 +33,10 @@ impl Shown<'_> {
     }
 
     fn text(&self) -> String {
-        let (api, sandbox) = (format!("http://{}", reachable(self.api)), self.sandbox);
-        let console = format!("http://{}/ops", reachable(self.console));
+        let scheme = |tls| if tls { "https" } else { "http" };
+        let (api, console) = (reachable(self.api), reachable(self.console));
+        let console = format!("{}://{console}/ops", scheme(self.tls && api == console));
+        let (api, sandbox) = (format!("{}://{api}", scheme(self.tls)), self.sandbox);
         let mut text = String::new();
         for (name, value) in [
             ("api", api.clone()),

@@ -2,6 +2,7 @@
 
 mod layering;
 mod refusals;
+mod secrets;
 mod values;
 
 use std::io::Write;
@@ -18,6 +19,7 @@ listen = "127.0.0.1:18080"
 internal_listen = "127.0.0.1:18081"
 request_timeout = "31s"
 max_in_flight = 513
+max_connections = 901
 drain_timeout = "21s"
 
 [database]

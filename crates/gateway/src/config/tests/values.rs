@@ -9,6 +9,8 @@ fn every_key_of_the_manual_is_read() {
     assert_eq!(config.server.internal_listen.unwrap().port(), 18081);
     assert_eq!(config.server.request_timeout, Duration::from_secs(31));
     assert_eq!(config.server.max_in_flight, 513);
+    assert_eq!(config.server.max_connections, 901);
+    assert!(config.server.tls.is_none());
     assert_eq!(config.server.drain_timeout, Duration::from_secs(21));
     assert_eq!(config.database.max_connections, 17);
     assert!(config.database.migrate_on_start);
@@ -61,10 +63,9 @@ fn the_accounts_and_their_secrets_are_read() {
     assert_eq!(scaleway.connect_timeout, Duration::from_secs(3));
     assert_eq!(scaleway.sweep_every, Duration::from_secs(960));
     assert_eq!(scaleway.sweep_requests_per_second.get(), 11);
-    let ProviderAccount::Scaleway { secret_key, .. } = &scaleway.account else { panic!() };
-    assert_eq!(secret_key.expose_secret(), "scw-canary");
-    let ProviderAccount::Archera { api_key, list_orgs, .. } = &archera.account else { panic!() };
-    assert_eq!(api_key.expose_secret(), "archera-canary");
+    assert_eq!(scaleway.keys.present.expose_secret(), "scw-canary");
+    let ProviderAccount::Archera { list_orgs, .. } = &archera.account else { panic!() };
+    assert_eq!(archera.keys.present.expose_secret(), "archera-canary");
     assert!(list_orgs);
     assert_eq!(archera.settle_window, Duration::ZERO);
     assert_eq!(archera.timeout, Duration::from_secs(20));
@@ -91,6 +92,7 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!(config.server.internal_listen, None);
     assert_eq!(config.server.request_timeout, Duration::from_secs(30));
     assert_eq!(config.server.max_in_flight, 512);
+    assert_eq!(config.server.max_connections, 900);
     assert_eq!(config.server.drain_timeout, Duration::from_secs(20));
     assert_eq!(config.database.max_connections, 16);
     assert!(!config.database.migrate_on_start);
@@ -117,9 +119,16 @@ fn the_example_in_the_manual_is_valid_as_it_stands() {
     let examples: String = DEFAULTS
         .lines()
         .filter(|line| {
-            ["public_key =", "hmac_secret =", "encryption_key =", "client_secret ="]
-                .iter()
-                .all(|key| !line.contains(key))
+            [
+                "public_key =",
+                "hmac_secret =",
+                "encryption_key =",
+                "client_secret =",
+                " file = ",
+                "ca_file =",
+            ]
+            .iter()
+            .all(|key| !line.contains(key))
         })
         .map(|line| match line.strip_prefix("# ") {
             Some(code) if is_toml(code) => format!("{code}\n"),

@@ -22,6 +22,8 @@ fn config(request_timeout: Duration, max_in_flight: u32) -> ServerConfig {
     ServerConfig {
         listen: ([127, 0, 0, 1], 0).into(),
         internal_listen: None,
+        tls: None,
+        max_connections: 100,
         request_timeout,
         max_in_flight,
         drain_timeout: Duration::from_secs(20),

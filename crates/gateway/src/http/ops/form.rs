@@ -86,7 +86,7 @@ pub(super) fn asked_host(headers: &HeaderMap) -> Option<&str> {
     (!host.is_empty() && host.bytes().all(is_plain)).then_some(host)
 }
 
-/// Whether the browser came by https. We speak plain HTTP: a proxy says so, or the browser itself.
+/// Whether the browser came by https: our own listener or a proxy says so, or the browser itself.
 pub(super) fn came_by_https(headers: &HeaderMap) -> bool {
     let forwarded = text(headers, &HeaderName::from_static("x-forwarded-proto"));
     let forwarded = forwarded.and_then(|all| all.split(',').next()).map(str::trim);

@@ -23,7 +23,7 @@ struct Running {
 
 async fn site(router: Router) -> (SocketAddr, Site) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    (listener.local_addr().unwrap(), Site { listener, router })
+    (listener.local_addr().unwrap(), Site { listener, tls: None, router, most: 100 })
 }
 
 /// A drain that closes idle connections at once, and has this time for the others.
