@@ -1,6 +1,7 @@
 //! A world for each test: a database, the sandbox, gateways, and clients that call them as the reseller's
 //! platforms do. It asserts what holds at the end of every test, and nothing of any behaviour.
 
+mod authority;
 mod binary;
 mod call;
 mod chromium;
@@ -17,6 +18,7 @@ mod tab;
 mod until;
 mod world;
 
+pub(crate) use authority::{Authority, Pair};
 pub(crate) use binary::{Binary, Ended, Running};
 pub(crate) use chromium::Chromium;
 pub(crate) use client::Client;

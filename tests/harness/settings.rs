@@ -1,5 +1,7 @@
 //! The configuration of a test's gateways, with times so short that a test need not wait for them.
 
+use std::path::{Path, PathBuf};
+
 use partner_gateway::{
     app::Clock,
     config::{Config, Environment, Sources},
@@ -23,7 +25,10 @@ pub(crate) struct Settings {
     /// Whether the Archera account may list organizations, by configuration and at the sandbox.
     pub(crate) archera_lists: bool,
     /// Further variables such as `GATEWAY_LIMITS__BURST`.
-    pub(crate) variables: Vec<(&'static str, &'static str)>,
+    pub(crate) variables: Vec<(&'static str, String)>,
+    /// The folder of files that the providers' keys are in, as [`Settings::key_files`] names them; without
+    /// one they are in the environment.
+    pub(crate) keys_in: Option<PathBuf>,
     /// The routing rules, in TOML.
     pub(crate) routes: &'static str,
     /// How the sandbox is run.
@@ -40,6 +45,7 @@ impl Default for Settings {
             provider_timeout: "1s",
             archera_lists: false,
             variables: Vec::new(),
+            keys_in: None,
             routes: ROUTES,
             sandbox: SandboxConfig::default(),
             clock: partner_gateway::operations::now,
@@ -60,9 +66,30 @@ provider = "scaleway"
 impl Settings {
     /// As usual, with a variable set besides.
     #[must_use]
-    pub(crate) fn with(mut self, name: &'static str, value: &'static str) -> Self {
-        self.variables.push((name, value));
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
         self
+    }
+
+    /// The files of an account's present key and of its next one.
+    pub(crate) fn key_files(folder: &Path, account: &str) -> [PathBuf; 2] {
+        [folder.join(account), folder.join(format!("{account}-next"))]
+    }
+
+    /// Where the configuration finds an account's keys. Files that are not there yet are made: the present
+    /// key, and no next one.
+    fn keys(&self, account: &str, setting: &str, variable: &str, key: &str) -> String {
+        let Some(folder) = &self.keys_in else {
+            return format!("{setting} = {{ env = \"{variable}\" }}");
+        };
+        let files = Self::key_files(folder, account);
+        for (file, content) in files.iter().zip([key, ""]) {
+            if !file.exists() {
+                std::fs::write(file, content).unwrap();
+            }
+        }
+        let [present, next] = files.map(|file| file.display().to_string());
+        format!("{setting} = {{ file = \"{present}\" }}\nnext_{setting} = {{ file = \"{next}\" }}")
     }
 
     /// The sandbox that they ask for.
@@ -94,8 +121,8 @@ impl Settings {
             ("SCALEWAY_KEY", sandbox.scaleway_secret_key()),
             ("ARCHERA_KEY", sandbox.archera_api_key()),
         ];
-        let all = named.into_iter().chain(self.variables.iter().copied());
-        all.map(|(name, value)| (name, value.to_owned())).collect()
+        let named = named.map(|(name, value)| (name, value.to_owned()));
+        named.into_iter().chain(self.variables.iter().cloned()).collect()
     }
 
     /// The configuration file of it.
@@ -116,7 +143,7 @@ name = "scaleway"
 kind = "scaleway"
 base_url = "{scaleway}"
 partner_id = "{partner_id}"
-secret_key = {{ env = "SCALEWAY_KEY" }}
+{scaleway_keys}
 settle_window = "{settle_window}"
 timeout = "{timeout}"
 connect_timeout = "500ms"
@@ -125,7 +152,7 @@ name = "archera"
 kind = "archera"
 base_url = "{archera}"
 partner_org_id = "{partner_org_id}"
-api_key = {{ env = "ARCHERA_KEY" }}
+{archera_keys}
 timeout = "{timeout}"
 connect_timeout = "500ms"
 list_orgs = {archera_lists}
@@ -141,6 +168,10 @@ log_level = "off"
 log_format = "text"
 "#,
             scaleway = sandbox.scaleway_url(),
+            scaleway_keys =
+                self.keys("scaleway", "secret_key", "SCALEWAY_KEY", sandbox.scaleway_secret_key()),
+            archera_keys =
+                self.keys("archera", "api_key", "ARCHERA_KEY", sandbox.archera_api_key()),
             partner_id = sandbox.scaleway_partner_id(),
             settle_window = self.settle_window,
             timeout = self.provider_timeout,

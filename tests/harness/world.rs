@@ -135,6 +135,12 @@ impl World {
         self.sandbox.as_ref().expect("the sandbox runs until the end").control()
     }
 
+    /// Where Scaleway and Archera are.
+    pub(crate) fn provider_urls(&self) -> [String; 2] {
+        let sandbox = self.sandbox.as_ref().expect("the sandbox runs until the end");
+        [sandbox.scaleway_url(), sandbox.archera_url()]
+    }
+
     /// The configuration of the gateways as TOML, and the variables that it names.
     pub(crate) fn configuration(&self) -> (String, Vec<(&'static str, String)>) {
         let sandbox = self.sandbox.as_ref().expect("the sandbox runs until the end");
