@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{World, cloud_customer};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::harness::{World, cloud_customer, commitments_customer};
 
 #[tokio::test]
 async fn broken_bodies_are_told_apart() {
@@ -112,5 +117,71 @@ async fn providers_tell_what_they_can_do_and_no_secret() {
     assert_eq!(archera["required_fields"], json!(["name"]));
     assert_eq!(archera["capabilities"]["update"], json!([]));
     assert_eq!(archera["health"]["circuit"], "closed");
+    world.finish().await;
+}
+
+/// Everything that the gateway answers to these bytes, until it closes the connection.
+async fn told(world: &World, request: &[u8]) -> String {
+    let address = world.anonymous().base().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // It may answer and close before it has read everything.
+    let _sent = stream.write_all(request).await;
+    let mut told = Vec::new();
+    let _ended = stream.read_to_end(&mut told).await;
+    String::from_utf8_lossy(&told).into_owned()
+}
+
+fn head(more: &str) -> String {
+    format!("GET /v1/providers HTTP/1.1\r\nHost: acme.test\r\nConnection: close\r\n{more}\r\n")
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let world = World::new().await;
+    let sized = |size: usize| format!("X-Large: {}\r\n", "x".repeat(size));
+    let many = |count: usize| (0..count).map(|n| format!("x-{n}: 1\r\n")).collect::<String>();
+    assert!(told(&world, head("").as_bytes()).await.starts_with("HTTP/1.1 401 "));
+    let large = told(&world, head(&sized(17 * 1024)).as_bytes()).await;
+    assert!(large.starts_with("HTTP/1.1 431 "), "{large}");
+    assert!(large.contains("\"headers_too_large\""), "{large}");
+    for beyond in [sized(33 * 1024), many(101)] {
+        let refused = told(&world, head(&beyond).as_bytes()).await;
+        assert!(refused.starts_with("HTTP/1.1 431 "), "{refused}");
+    }
+    assert!(told(&world, head(&many(90)).as_bytes()).await.starts_with("HTTP/1.1 401 "));
+    let long = head("").replace("/v1/providers", &format!("/v1/providers?x={}", "x".repeat(9000)));
+    assert!(told(&world, long.as_bytes()).await.contains("\"uri_too_long\""));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_deep_or_long_is_refused() {
+    let world = World::new().await;
+    let client = world.client();
+    let nested = |depth: usize| (0..depth).fold(json!("x"), |inner, _| json!([inner]));
+    let deep = json!({"customer_id": "c", "labels": nested(40)});
+    client.post("/v1/organizations", &deep).await.problem(400, "invalid_json");
+    let member = |n: usize| json!({"email": format!("m{n}@acme.test")});
+    let mut crowd = commitments_customer("c-1");
+    crowd["members"] = (0..101).map(member).collect();
+    let problem = client.post("/v1/organizations", &crowd).await.problem(422, "validation_failed");
+    assert_eq!(crate::harness::Reply::pointers(&problem), ["/members"]);
+    let mut labelled = cloud_customer("c-1");
+    labelled["labels"] =
+        (0..65).map(|n| (format!("l{n}"), json!("x"))).collect::<serde_json::Map<_, _>>().into();
+    client.post("/v1/organizations", &labelled).await.problem(422, "validation_failed");
+    let unknown: serde_json::Map<_, _> = (0..5000).map(|n| (n.to_string(), json!(1))).collect();
+    let reply = client.post("/v1/organizations", &Value::Object(unknown)).await;
+    assert!(reply.text.len() < 64 * 1024, "the answer is no larger than the question");
+    reply.problem(422, "validation_failed");
+    let token = world.token("crm", partner_gateway::auth::Scope::ALL.into_iter().collect());
+    let chunk = format!("8000\r\n{}\r\n", "x".repeat(0x8000));
+    let chunked = format!(
+        "POST /v1/organizations HTTP/1.1\r\nHost: acme.test\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}{chunk}"
+    );
+    let refused = told(&world, chunked.as_bytes()).await;
+    assert!(refused.starts_with("HTTP/1.1 413 "), "{refused}");
+    assert!(world.providers().requests().is_empty());
     world.finish().await;
 }

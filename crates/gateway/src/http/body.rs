@@ -17,6 +17,8 @@ pub(crate) const MOST_LABELS: usize = 64;
 pub(crate) const LONGEST_LABEL_NAME: usize = 63;
 /// The longest value of a label, in characters.
 pub(crate) const LONGEST_LABEL: usize = 255;
+/// Faults that are told of one body.
+const MOST_FAULTS: usize = 100;
 /// People that one request may invite.
 const MOST_MEMBERS: usize = 100;
 
@@ -25,8 +27,11 @@ const MOST_MEMBERS: usize = 100;
 pub(crate) struct Faults(Rc<RefCell<Vec<FieldProblem>>>);
 
 impl Faults {
-    /// Adds a fault.
+    /// Adds a fault, unless there are enough: who sends thousands is not answered with more than he sent.
     pub(crate) fn add(&self, pointer: &str, code: &str, message: impl Into<String>) {
+        if self.0.borrow().len() >= MOST_FAULTS {
+            return;
+        }
         self.0.borrow_mut().push(FieldProblem {
             pointer: pointer.to_owned(),
             code: code.to_owned(),

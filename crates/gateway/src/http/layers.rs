@@ -36,12 +36,11 @@ pub(crate) fn wrap(exempt: Router, bounded: Router, config: &ServerConfig) -> Ro
     let in_flight = Arc::new(Semaphore::new(in_flight.min(Semaphore::MAX_PERMITS)));
     let bounded = bounded.layer(
         ServiceBuilder::new()
-            // Sheds at once what comes above `max_in_flight`: waiting in line would only make it late.
+            // Sheds at once what comes above `max_in_flight`: waiting in line would only make it late. What
+            // comes must be whole before it takes a place: bodies that are too large or too slow take none.
             .layer(from_fn_with_state(in_flight, overload::shed))
             // Ends what takes too long; inside of shedding, so that it gives its place back.
-            .layer(from_fn_with_state(config.request_timeout, overload::deadline))
-            // A body that is too large or too slow; next to the handler, which alone reads it.
-            .layer(from_fn(bounds::body)),
+            .layer(from_fn_with_state(config.request_timeout, overload::deadline)),
     );
     let all = exempt
         .merge(bounded)

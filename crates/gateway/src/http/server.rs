@@ -19,6 +19,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
@@ -40,6 +41,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const LARGEST_HEAD: usize = 32 * 1024;
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a caller may take nothing of its answer while there is more for it. Streams are silent for longer
+/// only where there is nothing to send.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Who says, to our own pages, that a request came by TLS.
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// How long to wait where the process has no descriptors left: some must be closed first.
@@ -236,12 +240,14 @@ fn by_https(router: Router) -> Router {
     }))
 }
 
-async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(
+async fn serve_connection<S: AsyncRead + AsyncWrite>(
     stream: S,
     router: Router,
     stop: CancellationToken,
     linger: Duration,
 ) {
+    let mut stream = Box::pin(TimeoutStream::new(stream));
+    stream.as_mut().set_write_timeout_pinned(Some(UNREAD_TIMEOUT));
     let stopping = stop.clone();
     let service =
         router.map_request(|request: Request<Incoming>| request.map(Body::new)).map_response(

@@ -54,6 +54,16 @@ fn a_body_that_is_no_object_is_one_fault() {
 }
 
 #[test]
+fn of_thousands_of_faults_a_hundred_are_told() {
+    let fields = (0..5_000).map(|n| (n.to_string(), json!(1))).collect::<Map<_, _>>();
+    let found = faults_of(&Value::Object(fields), |body| {
+        body.customer_id();
+    });
+    assert_eq!(found.len(), 100);
+    assert_eq!(found[0], pair("/customer_id", "required"));
+}
+
+#[test]
 fn an_address_names_what_it_lacks() {
     let body = json!({"address": {"line1": "1 rue X", "country": "fr"}});
     let found = faults_of(&body, |body| assert!(body.address().is_none()));

@@ -14,7 +14,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http_body_util::LengthLimitError;
+use http_body_util::{BodyExt, LengthLimitError};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
@@ -47,16 +47,21 @@ pub(super) async fn head(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Refuses a body that says it is too large, and breaks off one that turns out to be, or that does not
-/// come. Whoever reads it asks [`refused_body`] what the error means.
-pub(super) async fn body(request: Request, next: Next) -> Response {
+/// The request with all of its body at hand.
+///
+/// # Errors
+/// The body is too large, by its own word or in fact; it does not come in time, or breaks off.
+pub(super) async fn whole(request: Request) -> Result<Request, Problem> {
     if request.body().is_end_stream() {
-        return next.run(request).await;
+        return Ok(request);
     }
     if request.body().size_hint().lower() > BODY_LIMIT as u64 {
-        return too_large().into_response();
+        return Err(too_large());
     }
-    next.run(request.map(|body| Body::new(BoundedBody::new(body)))).await
+    let (head, body) = request.into_parts();
+    let read = BoundedBody::new(body).collect().await;
+    let body = read.map_err(|error| refused_body(error.as_ref()))?.to_bytes();
+    Ok(Request::from_parts(head, Body::from(body)))
 }
 
 /// The problem of a body that could not be read to its end.

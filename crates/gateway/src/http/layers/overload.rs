@@ -9,21 +9,29 @@ use axum::{
 };
 use tokio::sync::Semaphore;
 
-use super::Problem;
+use super::{Problem, bounds::whole};
 use crate::http::extract::{LONGEST_WAIT, wait_of};
 
 /// What a request may take beyond the time that its caller asked it to wait.
 const BESIDE_THE_WAIT: Duration = Duration::from_secs(5);
 
-/// Refuses a request when as many as may be are in flight.
+/// Refuses a request when as many as may be are in flight. It is in flight once all of it has come: who
+/// sends a byte a second takes nobody's place.
 pub(super) async fn shed(
     State(in_flight): State<Arc<Semaphore>>,
     request: Request,
     next: Next,
 ) -> Response {
+    let full = || Problem::overloaded("the gateway works on as many requests as it can");
+    if in_flight.available_permits() == 0 {
+        return full().into_response();
+    }
+    let request = match whole(request).await {
+        Ok(request) => request,
+        Err(problem) => return problem.into_response(),
+    };
     let Ok(_place) = in_flight.try_acquire() else {
-        return Problem::overloaded("the gateway works on as many requests as it can")
-            .into_response();
+        return full().into_response();
     };
     next.run(request).await
 }

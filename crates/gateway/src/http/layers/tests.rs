@@ -204,6 +204,20 @@ async fn a_body_that_does_not_come_is_a_problem() {
     assert_eq!((status, code.as_str()), (408, "request_timeout"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_takes_nobodys_place() {
+    let router = wrap(Router::new(), echo_routes(), &config(Duration::from_secs(30), 1));
+    let post = || Request::builder().method("POST").uri("/v1/echo");
+    let never = futures::stream::pending::<Result<Bytes, std::io::Error>>();
+    let slow = call(router.clone(), post(), Body::from_stream(never));
+    let tasks = tokio_util::task::TaskTracker::new();
+    let slow = tasks.spawn(slow);
+    tokio::task::yield_now().await;
+    assert_eq!(text(call(router, post(), Body::from("quick")).await).await, "5");
+    assert!(!slow.is_finished());
+    assert_eq!(problem(slow.await.unwrap()).await.0, 408);
+}
+
 fn never_answers() -> Router {
     let never = get(async || std::future::pending::<()>().await);
     wrapped(Router::new().route("/v1/never", never))

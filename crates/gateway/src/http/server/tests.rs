@@ -180,3 +180,5 @@ async fn a_head_that_does_not_come_closes_the_connection() {
     let stream = open(server.address, "GET /quick HTTP/1.1\r\nhost:").await;
     assert_eq!(rest(stream).await, "");
 }
+
+mod limits;
