@@ -92,7 +92,14 @@ pub fn begin_counters<'a>(providers: impl Iterator<Item = &'a str>) {
         counter!(WEBHOOK_ATTEMPTS, "outcome" => outcome).increment(0);
     }
     counter!(WEBHOOKS_DISABLED).increment(0);
-    counter!(EVENTS_SEALED).increment(0);
+    for name in [EVENTS_SEALED, TLS_HANDSHAKES_FAILED, HTTP_CONNECTIONS_REFUSED] {
+        counter!(name).increment(0);
+    }
+    for what in ["provider_keys", "token_key", "certificate"] {
+        for outcome in ["taken", "refused"] {
+            counter!(RELOADS, "what" => what, "outcome" => outcome).increment(0);
+        }
+    }
 }
 
 /// Upper bounds in seconds: a local answer takes milliseconds, a provider's create one or two
