@@ -17,7 +17,7 @@ pub(crate) fn read(answer: &Answer) -> Refusal {
     let mut field_faults = Vec::new();
     if let Some(Value::Object(locations)) = document.get("errors") {
         for (location, errors) in locations {
-            collect(&mut field_faults, location, "", errors);
+            collect(&mut field_faults, location, &mut String::new(), errors);
         }
     }
     Refusal {
@@ -48,18 +48,20 @@ fn detail(value: &Value) -> Option<String> {
 
 /// Walks the faults of a 422: nested by location, then by field and list index, with the messages in a
 /// list at the end.
-fn collect(faults: &mut Vec<FieldFault>, location: &str, path: &str, errors: &Value) {
+fn collect(faults: &mut Vec<FieldFault>, location: &str, path: &mut String, errors: &Value) {
     if faults.len() >= MAX_FAULTS {
         return;
     }
     match errors {
         Value::Object(members) => {
             for (name, errors) in members {
-                let path = match path {
-                    "" => name.clone(),
-                    path => format!("{path}.{name}"),
-                };
-                collect(faults, location, &path, errors);
+                let above = path.len();
+                if above > 0 {
+                    path.push('.');
+                }
+                path.push_str(name);
+                collect(faults, location, path, errors);
+                path.truncate(above);
             }
         }
         Value::Array(items) => {
@@ -71,7 +73,7 @@ fn collect(faults: &mut Vec<FieldFault>, location: &str, path: &str, errors: &Va
         Value::String(_) | Value::Bool(_) | Value::Number(_) => {
             faults.push(FieldFault {
                 field: field_of(location, path),
-                provider_field: if path.is_empty() { location } else { path }.to_owned(),
+                provider_field: if path.is_empty() { location } else { path.as_str() }.to_owned(),
                 message: detail(errors).unwrap_or_default(),
             });
         }

@@ -7,6 +7,9 @@
 mod config;
 mod convert;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod wire;
 
 use std::sync::Arc;
@@ -66,6 +69,18 @@ impl ArcheraProvider {
     #[must_use]
     pub fn keys(&self) -> Arc<AccountKeys> {
         self.http.keys()
+    }
+
+    /// Where people are invited. What cannot be an id there does not come into a path.
+    fn invites_of<'a>(&'a self, id: &'a ProviderOrgId) -> Result<[&'a str; 6]> {
+        if !convert::is_id(id.as_str()) {
+            return Err(Error::new(
+                Kind::NotFound,
+                Effect::NotSent,
+                "the id cannot be one of this provider's",
+            ));
+        }
+        Ok(["v2", "partners", &self.partner_org_id, "orgs", id.as_str(), "invites"])
     }
 }
 
@@ -143,14 +158,7 @@ impl PartnerProvider for ArcheraProvider {
         if members.is_empty() {
             return Err(refused_before_sending("there is nobody to invite"));
         }
-        if !convert::is_id(id.as_str()) {
-            return Err(Error::new(
-                Kind::NotFound,
-                Effect::NotSent,
-                "the id cannot be one of this provider's",
-            ));
-        }
-        let path = ["v2", "partners", &self.partner_org_id, "orgs", id.as_str(), "invites"];
+        let path = self.invites_of(id)?;
         let body = wire::InviteUsers::new(members);
         let call = Call::new("invite_members", Method::POST, &path).json(&body);
         self.http.call(call, convert::invited, error::read).await

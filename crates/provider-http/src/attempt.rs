@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use chrono::Utc;
 use http::{HeaderMap, StatusCode};
 use partner_core::{Effect, Error, Kind, ProviderAnswer, Reply, Result};
@@ -16,6 +17,9 @@ use crate::{
     trace,
 };
 
+/// The most faults that are kept of one answer.
+const MAX_FAULTS: usize = 50;
+
 /// An attempt under way. It is counted when dropped, so that one whose caller goes away is counted too.
 pub(crate) struct Attempt {
     provider: String,
@@ -26,13 +30,18 @@ pub(crate) struct Attempt {
 }
 
 /// An answer with what its headers told.
-struct Received {
+pub(crate) struct Received {
     answer: Answer,
     headers: HeaderMap,
     request_id: Option<String>,
 }
 
 impl Received {
+    pub(crate) fn new(status: StatusCode, headers: HeaderMap, body: Bytes, keys: &Keys) -> Self {
+        let request_id = request_id(&headers, keys);
+        Self { answer: Answer::new(status, body, keys), headers, request_id }
+    }
+
     fn status(&self) -> StatusCode {
         self.answer.status
     }
@@ -208,7 +217,7 @@ async fn send(
 ) -> Result<Received> {
     let mut request = client
         .client_for(&call.method)
-        .request(call.method.clone(), client.url(call))
+        .request(call.method.clone(), client.url(call)?)
         .timeout(time)
         .header(http::header::ACCEPT, "application/json")
         .header(client.auth_header(), key.header_value());
@@ -240,12 +249,12 @@ async fn receive(
     }
     client.signals().note_headers(&headers, Utc::now());
     match read_body(response).await {
-        Ok(body) => Ok(Received { answer: Answer::new(status, body, keys), headers, request_id }),
+        Ok(body) => Ok(Received::new(status, headers, body, keys)),
         Err(fault) => Err(body_error(status, fault).with_answer(bare_answer(status, request_id))),
     }
 }
 
-fn judge<T>(
+pub(crate) fn judge<T>(
     received: Received,
     keys: &Keys,
     read: impl FnOnce(&Answer) -> std::result::Result<T, Unreadable>,
@@ -262,6 +271,7 @@ fn judge<T>(
     let refusal = read_refusal(&answer);
     let (kind, effect) = refusal.verdict.unwrap_or_else(|| judge_status(answer.status));
     let mut faults = refusal.field_faults;
+    faults.truncate(MAX_FAULTS);
     for fault in &mut faults {
         fault.message = keys.scrub_words(&fault.message);
         fault.provider_field = keys.scrub_words(&fault.provider_field);

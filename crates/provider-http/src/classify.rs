@@ -11,6 +11,9 @@ use partner_core::{Effect, Error, Kind};
 
 use crate::answer::{BODY_LIMIT, BodyFault, Unreadable};
 
+/// The longest wait that a provider or a receiver can ask for: a day. Who waits may have a shorter one.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
 /// What a status that is no success means.
 pub(crate) fn judge_status(status: StatusCode) -> (Kind, Effect) {
     match status.as_u16() {
@@ -84,14 +87,24 @@ pub(crate) fn unreadable_error(status: StatusCode, why: &Unreadable) -> Error {
     )
 }
 
-/// How long `Retry-After` asks us to wait: seconds, or an HTTP date seen from `now`.
+/// How long `Retry-After` asks us to wait: seconds, or an HTTP date seen from `now`; [`LONGEST_WAIT`] at
+/// most.
 pub(crate) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = DateTime::parse_from_rfc2822(text).ok()?;
-    Some((at.to_utc() - now).to_std().unwrap_or(Duration::ZERO))
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let wait = if is_number {
+        // What is too long for a number is the longest wait, and not none.
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        (date(text)? - now).to_std().unwrap_or(Duration::ZERO)
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
+/// Any of the three forms of an HTTP date; a zone in place of `GMT` is understood too.
+fn date(text: &str) -> Option<DateTime<Utc>> {
+    let date = httpdate::parse_http_date(text).map(DateTime::from).ok();
+    date.or_else(|| Some(DateTime::parse_from_rfc2822(text).ok()?.to_utc()))
 }
 
 #[cfg(test)]
@@ -146,5 +159,36 @@ mod tests {
         assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(wait("soon"), None);
         assert_eq!(wait("-1"), None);
+        assert_eq!(wait("+1"), None);
+        assert_eq!(wait(""), None);
+    }
+
+    #[test]
+    fn the_dates_of_old_are_understood() {
+        let now = DateTime::parse_from_rfc3339("1994-11-06T08:49:00Z").unwrap().to_utc();
+        for text in [
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "Sun, 06 Nov 1994 09:49:37 +0100",
+        ] {
+            let value = http::HeaderValue::from_static(text);
+            let headers = HeaderMap::from_iter([(http::header::RETRY_AFTER, value)]);
+            assert_eq!(retry_after(&headers, now), Some(Duration::from_secs(37)), "{text}");
+        }
+    }
+
+    #[test]
+    fn nobody_makes_us_wait_for_ever() {
+        let now = DateTime::parse_from_rfc3339("1994-11-06T08:49:00Z").unwrap().to_utc();
+        for text in [
+            "86401",
+            "18446744073709551615",
+            "99999999999999999999",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+        ] {
+            let value = http::HeaderValue::from_static(text);
+            let headers = HeaderMap::from_iter([(http::header::RETRY_AFTER, value)]);
+            assert_eq!(retry_after(&headers, now), Some(LONGEST_WAIT), "{text}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, Method};
-use partner_core::{ProviderName, Reply, Result};
+use partner_core::{Effect, Error, Kind, ProviderName, Reply, Result};
 use reqwest::{Client, ClientBuilder, redirect};
 use secrecy::SecretString;
 use url::{Host, Url};
@@ -172,7 +172,15 @@ impl HttpClient {
         })
     }
 
-    pub(crate) fn url(&self, call: &Call<'_>) -> Url {
+    /// Where a call goes.
+    ///
+    /// # Errors
+    /// A part of its path cannot be a segment of its own, and would lead elsewhere.
+    pub(crate) fn url(&self, call: &Call<'_>) -> Result<Url> {
+        if !call.path.iter().all(|segment| is_segment(segment)) {
+            let message = "the request could not be formed";
+            return Err(Error::new(Kind::Unexpected, Effect::NotSent, message));
+        }
         let mut url = self.base_url.clone();
         // Only a URL that cannot be a base has no segments; `check_url` takes none such.
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -181,8 +189,14 @@ impl HttpClient {
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
-        url
+        Ok(url)
     }
+}
+
+/// The text can be written as one segment of a path. URLs have no way to write dots alone, and tabs and
+/// ends of lines are left out of them in silence.
+fn is_segment(text: &str) -> bool {
+    !matches!(text, "" | "." | "..") && !text.contains(['\t', '\n', '\r'])
 }
 
 pub(crate) fn check_url(url: &Url) -> std::result::Result<(), ClientError> {
@@ -316,9 +330,18 @@ mod tests {
         let path = ["v1", "../../iam?x#y", "lock"];
         let call = Call::new("lock", Method::POST, &path).query("email", "a+b@acme.test");
         assert_eq!(
-            client.url(&call).as_str(),
+            client.url(&call).unwrap().as_str(),
             "https://api.acme.test/root/v1/..%2F..%2Fiam%3Fx%23y/lock?email=a%2Bb%40acme.test"
         );
+    }
+
+    #[test]
+    fn what_cannot_be_a_segment_of_its_own_is_not_sent() {
+        let client = HttpClient::new(config("https://api.acme.test/root/")).unwrap();
+        for bad in ["", ".", "..", ".\t.", "a\nb", "\r"] {
+            let error = client.url(&Call::new("lock", Method::POST, &["v1", bad])).unwrap_err();
+            assert_eq!(error.effect(), Effect::NotSent, "{bad:?}");
+        }
     }
 
     #[test]

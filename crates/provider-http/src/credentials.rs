@@ -22,6 +22,13 @@ const MAX_WORDS: usize = 1_000;
 /// What stands where a key stood.
 const WIPED: &str = "***";
 
+/// The text with a space for each sign that ends a line or is none to be shown.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let is_sign = |c: char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}');
+    text.chars().map(|c| if is_sign(c) { c } else { ' ' }).collect()
+}
+
 /// The key is empty or cannot stand in a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the provider's key is empty or holds characters that cannot stand in a header")]
@@ -107,9 +114,9 @@ impl Keys {
 
     /// The provider's words, fit for an error: scrubbed, on one line, of bounded length.
     pub(crate) fn scrub_words(&self, text: &str) -> String {
-        // Wiped before it is cut: a cut may leave a piece of a key that no search would find.
-        let words: String =
-            self.scrub(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        // Wiped before it is cut: a cut may leave a piece of a key that no search would find. And once
+        // more on one line, where a key that was written over several would be whole again.
+        let words = self.scrub(&one_line(&self.scrub(text)));
         match words.char_indices().nth(MAX_WORDS) {
             Some((end, _)) => format!("{}…", &words[..end]),
             None => words,
@@ -210,7 +217,15 @@ mod tests {
 
     #[test]
     fn words_stay_on_one_line() {
-        assert_eq!(keys("s3cret-key", None).current().scrub_words("a\r\nb"), "a  b");
+        let scrubbed = |text| keys("s3cret-key", None).current().scrub_words(text);
+        assert_eq!(scrubbed("a\r\nb"), "a  b");
+        assert_eq!(scrubbed("a\u{2028}b\u{2029}c\u{85}d"), "a b c d");
+    }
+
+    #[test]
+    fn a_key_of_words_is_wiped_though_it_is_written_over_lines() {
+        let keys = keys("my s3cret key", None).current();
+        assert_eq!(keys.scrub_words("not my\ns3cret\u{2028}key"), "not ***");
     }
 
     #[test]

@@ -14,7 +14,8 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, header::RETRY_AFTER};
+use chrono::Utc;
+use http::HeaderMap;
 use reqwest::{
     Client,
     dns::{Addrs, Name, Resolve, Resolving},
@@ -22,7 +23,7 @@ use reqwest::{
 };
 use url::{Host, Url};
 
-use crate::{USER_AGENT, addresses::is_public};
+use crate::{USER_AGENT, addresses::is_public, classify::retry_after};
 
 /// What is read of an answer at most, in bytes.
 const ANSWER_LIMIT: usize = 4 * 1024;
@@ -176,10 +177,7 @@ impl HookClient {
         let sent = client.post(url.clone()).headers(headers).body(body).send().await;
         let mut answer = sent.map_err(|error| HookFailure(told(&error.without_url())))?;
         let status = answer.status().as_u16();
-        let retry_after = answer
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs));
+        let retry_after = retry_after(answer.headers(), Utc::now());
         let mut read = Vec::new();
         // The status is the answer: what else cannot be read changes nothing.
         while read.len() < ANSWER_LIMIT {

@@ -15,6 +15,9 @@ mod classify;
 mod client;
 mod credentials;
 mod document;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hook;
 mod signals;
 mod trace;
@@ -22,7 +25,7 @@ mod trace;
 pub use answer::{Answer, BODY_LIMIT, Unreadable};
 pub use call::{Call, Refusal};
 pub use client::{ClientConfig, ClientError, HttpClient};
-pub use credentials::{AccountKeys, InvalidSecret};
+pub use credentials::{AccountKeys, InvalidSecret, one_line};
 pub use document::{DocumentClient, DocumentError};
 pub use hook::{
     HookAnswer, HookClient, HookConfig, HookFailure, HookUrlFault, Lookup, check_hook_url,

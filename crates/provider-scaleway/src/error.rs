@@ -2,7 +2,7 @@
 //! than its status; what is not documented is left to the status.
 
 use partner_core::{AdminSeat, Effect, Field, FieldFault, Kind};
-use provider_http::{Answer, Refusal};
+use provider_http::{Answer, Refusal, one_line};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,6 +24,8 @@ pub(crate) fn read_seat(answer: &Answer, seat: &AdminSeat) -> Refusal {
         let once = escaped(password);
         let twice = escaped(&once);
         let wipe = |text: &mut String| {
+            // As it will be shown: what was written over lines is whole there.
+            *text = one_line(text);
             for written in [password, &once, &twice] {
                 *text = text.replace(written, "***");
             }

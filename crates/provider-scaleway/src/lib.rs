@@ -6,6 +6,9 @@
 mod config;
 mod convert;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod wire;
 
 use std::sync::Arc;
@@ -74,7 +77,7 @@ impl ScalewayProvider {
         body: Option<&impl serde::Serialize>,
     ) -> Result<Reply<ChildOrg>> {
         let id = uuid_of(id)?;
-        let path: Vec<&str> = ROOT.into_iter().chain([id.as_str()]).chain(action).collect();
+        let path = path_to(&id, action);
         let mut call = Call::new(operation, method, &path);
         if let Some(body) = body {
             call = call.json(body);
@@ -160,7 +163,7 @@ impl PartnerProvider for ScalewayProvider {
     async fn request_admin_role(&self, id: &ProviderOrgId, seat: &AdminSeat) -> Result<Reply<()>> {
         convert::check_seat(seat)?;
         let id = uuid_of(id)?;
-        let path: Vec<&str> = ROOT.into_iter().chain([id.as_str(), "request-admin-role"]).collect();
+        let path = path_to(&id, Some("request-admin-role"));
         let body = wire::RequestAdminRole {
             username: &seat.username,
             email: seat.email.as_str(),
@@ -170,6 +173,11 @@ impl PartnerProvider for ScalewayProvider {
         // A success is 204 and empty; nothing in it is read.
         self.http.call(call, |_| Ok(()), |answer| error::read_seat(answer, seat)).await
     }
+}
+
+/// The path to an organization, or to what can be done to it.
+fn path_to<'a>(id: &'a str, action: Option<&'a str>) -> Vec<&'a str> {
+    ROOT.into_iter().chain([id]).chain(action).collect()
 }
 
 /// The id in the one form that goes into a path. What is no UUID cannot be an id there.

@@ -264,6 +264,26 @@ async fn a_password_that_is_said_back_as_json_is_wiped() {
 }
 
 #[tokio::test]
+async fn a_password_that_is_said_back_over_lines_is_wiped() {
+    let answer = ResponseTemplate::new(400)
+        .set_body_json(json!({"type": "invalid_arguments", "message": "got pass\nphrase"}));
+    let (_server, provider) = serve(answer).await;
+    let asked = provider.request_admin_role(&id(), &seat("partner", "pass phrase")).await;
+    let message = asked.unwrap_err().answer().unwrap().message.clone().unwrap();
+    assert_eq!(message, "got ***");
+}
+
+#[tokio::test]
+async fn an_answer_s_faults_are_kept_up_to_fifty() {
+    let detail = json!({"argument_name": "email", "reason": "format"});
+    let answer = ResponseTemplate::new(400)
+        .set_body_json(json!({"type": "invalid_arguments", "details": vec![detail; 200]}));
+    let (_server, provider) = serve(answer).await;
+    let error = provider.create_child_org(&new_org()).await.unwrap_err();
+    assert_eq!(error.field_faults().len(), 50);
+}
+
+#[tokio::test]
 async fn what_scaleway_cannot_do_is_not_sent() {
     let (server, provider) = serve(an_org()).await;
     let member = NewMember { email: EmailAddress::new("member@acme.test").unwrap(), role: None };

@@ -6,6 +6,9 @@ mod around;
 mod body;
 mod docs;
 mod extract;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod layers;
 pub mod limits;
 mod notes;

@@ -2,6 +2,9 @@
 //!
 //! This room alone knows the adapters by name. It decides nothing.
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod pace;
 mod registry;
 

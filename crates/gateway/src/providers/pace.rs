@@ -8,7 +8,7 @@ use std::{num::NonZeroU32, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use governor::{DefaultDirectRateLimiter, Quota};
 use partner_core::Kind;
-use provider_http::SignalSnapshot;
+use provider_http::{RateLimit, SignalSnapshot};
 
 /// A provider that asks for a longer pause is asked again sooner.
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
@@ -32,15 +32,19 @@ impl Pacer {
 /// For how long the account's last answers forbid to ask more: nothing is left of its rate limit, or it
 /// asked for a pause.
 pub(super) fn pause(signals: &SignalSnapshot, now: DateTime<Utc>) -> Option<Duration> {
-    let exhausted = signals.rate_limit.as_ref().and_then(|limit| {
-        let pause = limit.reset.or(limit.window).filter(|_| limit.remaining == Some(0))?;
-        left(limit.at, pause, now)
-    });
+    let exhausted =
+        signals.rate_limit.as_ref().and_then(|limit| left(limit.at, exhausted(limit)?, now));
     let limited = signals.last_error.as_ref().and_then(|error| {
         let pause = error.retry_after.filter(|_| error.kind == Kind::RateLimited)?;
         left(error.at, pause.min(LONGEST_PAUSE), now)
     });
     exhausted.max(limited)
+}
+
+/// For how long nothing is left of a rate limit, from when it was told.
+pub(super) fn exhausted(limit: &RateLimit) -> Option<Duration> {
+    let lasts = limit.reset.or(limit.window).filter(|_| limit.remaining == Some(0));
+    lasts.map(|lasts| lasts.min(LONGEST_PAUSE))
 }
 
 /// What is left of a pause that began then.
@@ -51,7 +55,7 @@ fn left(began: DateTime<Utc>, pause: Duration, now: DateTime<Utc>) -> Option<Dur
 
 #[cfg(test)]
 mod tests {
-    use provider_http::{LastError, RateLimit};
+    use provider_http::LastError;
 
     use super::*;
 
@@ -87,6 +91,18 @@ mod tests {
         assert_eq!(pause(&limit(0), at(103)), None, "it is full again");
         assert_eq!(pause(&limit(1), at(101)), None);
         assert_eq!(pause(&SignalSnapshot::default(), at(101)), None);
+    }
+
+    #[test]
+    fn a_limit_is_not_exhausted_for_ever() {
+        // The second is the time of day in seconds since 1970, as some APIs give it.
+        for reset in [601, 1_800_000_000, 9_223_372_036_854_775, u64::MAX] {
+            let mut signals = limit(0);
+            let told = signals.rate_limit.as_mut().unwrap();
+            told.reset = Some(Duration::from_secs(reset));
+            assert_eq!(exhausted(told), Some(LONGEST_PAUSE), "{reset}");
+            assert_eq!(pause(&signals, at(100)), Some(LONGEST_PAUSE), "{reset}");
+        }
     }
 
     #[test]

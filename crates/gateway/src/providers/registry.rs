@@ -14,7 +14,7 @@ use provider_archera::{ArcheraConfig, ArcheraProvider};
 use provider_http::{AccountKeys, AccountSignals, SignalSnapshot};
 use provider_scaleway::{ScalewayConfig, ScalewayProvider};
 
-use super::pace::{Pacer, pause};
+use super::pace::{Pacer, exhausted, pause};
 use crate::config::{CaBundle, ProviderAccount, ProviderConfig, ProviderKeys, ProviderKind};
 
 /// One partner account, ready to be called.
@@ -239,8 +239,7 @@ impl Account {
     /// For how long it must not be asked, because it said that nothing is left of its rate limit.
     #[must_use]
     pub fn exhausted_for(&self) -> Option<Duration> {
-        let limit = self.signals.snapshot().rate_limit?;
-        (limit.remaining == Some(0)).then(|| limit.reset.or(limit.window)).flatten()
+        exhausted(self.signals.snapshot().rate_limit.as_ref()?)
     }
 
     /// Waits until work in the background may ask the account once more: at its own pace, and not while

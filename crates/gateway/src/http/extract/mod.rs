@@ -13,4 +13,6 @@ pub(crate) use conditions::{etag, is_not_modified};
 pub(crate) use page::{Cursor, ListKind};
 pub(crate) use prefer::{LONGEST_WAIT, wait_of};
 pub(crate) use query::QueryFields;
+#[cfg(feature = "fuzzing")]
+pub(crate) use write::idempotency_key;
 pub(crate) use write::{BODY_LIMIT, Id, Write};

@@ -117,7 +117,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         || media_type.eq_ignore_ascii_case("application/merge-patch+json")
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut given = headers.get_all("idempotency-key").iter();
     let Some(first) = given.next() else { return Ok(None) };
     let key = first.to_str().unwrap_or_default();

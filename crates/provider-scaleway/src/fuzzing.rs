@@ -1,0 +1,41 @@
+//! What the fuzz targets reach of this crate. It adds nothing of its own, and nothing else may use it.
+
+use partner_core::{AdminSeat, ChildOrg, ProviderOrgId, Reply, Result};
+use provider_http::{
+    HttpClient, InvalidSecret,
+    fuzzing::{RawAnswer, answered, url},
+};
+use url::Url;
+
+use crate::{convert, error, path_to, uuid_of};
+
+/// What a create comes to that was sent with this key and answered so.
+///
+/// # Errors
+/// The create's, within; the key's, where it cannot stand in a header.
+pub fn created(
+    secret: &str,
+    raw: RawAnswer,
+) -> std::result::Result<Result<Reply<ChildOrg>>, InvalidSecret> {
+    answered(secret, raw, |answer| convert::org(answer, None), error::read)
+}
+
+/// What the request for a seat comes to that was sent with this key and answered so.
+///
+/// # Errors
+/// As [`created`].
+pub fn seated(
+    secret: &str,
+    raw: RawAnswer,
+    seat: &AdminSeat,
+) -> std::result::Result<Result<Reply<()>>, InvalidSecret> {
+    answered(secret, raw, |_| Ok(()), |answer| error::read_seat(answer, seat))
+}
+
+/// Where an organization, or what can be done to it, is reached.
+///
+/// # Errors
+/// The id is none of this provider's.
+pub fn url_of(client: &HttpClient, id: &ProviderOrgId, action: Option<&str>) -> Result<Url> {
+    url(client, &path_to(&uuid_of(id)?, action))
+}
