@@ -17,6 +17,8 @@ use crate::real::{Caller, Fault, LONG, Request, World, commitments_body, create_
 
 /// Callers at once.
 const WRITERS: usize = 8;
+/// Lines of the log that are told of something that did not end.
+const LINES_TOLD: usize = 60;
 /// Of three customers, the one that goes to the provider that cannot be read back.
 const UNREAD: usize = 2;
 /// How long a caller waits before it comes again.
@@ -195,7 +197,9 @@ impl Load {
         world: &World,
         database: &mut PgConnection,
     ) -> Result<u64, Fault> {
-        until_all_has_ended(database).await?;
+        if let Err(Fault(fault)) = until_all_has_ended(database).await {
+            return Err(Fault(format!("{fault}\n{}", circumstances(world, database).await)));
+        }
         let mut lost = 0;
         let acknowledged = self.acknowledged().clone();
         for row in &acknowledged {
@@ -228,6 +232,21 @@ impl Load {
         hold(mapped == made, || format!("{made} were made, and {mapped} are mapped"))?;
         Ok(lost)
     }
+}
+
+/// What helps to find out why something did not end: what the database's connections do, and what the gateway
+/// told last.
+async fn circumstances(world: &World, database: &mut PgConnection) -> String {
+    let activity: Result<Vec<String>, _> = sqlx::query_scalar(
+        "select concat_ws(' ', pid, state, wait_event_type, wait_event, now() - state_change, left(query, 100))
+         from pg_stat_activity where application_name = 'partner-gateway'",
+    )
+    .fetch_all(database)
+    .await;
+    let told = world.told().unwrap_or_else(|fault| fault.to_string());
+    let lines: Vec<&str> = told.lines().collect();
+    let last = lines[lines.len().saturating_sub(LINES_TOLD)..].join("\n");
+    format!("connections:\n{}\nthe log's end:\n{last}", activity.unwrap_or_default().join("\n"))
 }
 
 async fn until_all_has_ended(database: &mut PgConnection) -> Result<(), Fault> {

@@ -15,7 +15,7 @@ pub const MAX_SENDS: i32 = 2;
 const LONGEST_GATE: Duration = Duration::from_secs(600);
 /// The longest pause between two attempts of something that could not be sent.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// What could not be sent for this long is given up: nothing of it ever left.
+/// What could not be sent for this long is given up.
 const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(24);
 /// Two readings that find nothing must lie this far apart, or a third of the settle window if less.
 const ABSENCE_GAP: Duration = Duration::from_secs(30);
@@ -71,7 +71,7 @@ pub enum Step {
 pub fn after_failure(situation: &Situation, error: &Error, now: DateTime<Utc>) -> Step {
     match error.effect() {
         Effect::Unknown => Step::BecomeUnknown,
-        Effect::NotSent if !error.is_retryable() => Step::Reject,
+        Effect::NotSent if !error.is_retryable() => give_up(situation),
         Effect::NotSent | Effect::NotApplied if error.kind() == Kind::RateLimited => {
             after_rate_limit(situation, error)
         }
@@ -93,7 +93,7 @@ fn after_no_connection(situation: &Situation, now: DateTime<Utc>) -> Step {
     let is_given_up =
         situation.kind == OperationKind::AdminRole || now - situation.created_at > GIVE_UP_AFTER;
     if is_given_up {
-        return Step::Reject;
+        return give_up(situation);
     }
     Step::SendAgain { after: pause(situation), shut_gate: false }
 }
@@ -123,11 +123,16 @@ fn after_refusal(situation: &Situation, kind: Kind) -> Step {
     if may_appear && situation.kind != OperationKind::AdminRole {
         return Step::SendAgain { after: pause(situation), shut_gate: false };
     }
-    // Its first send may still be done: that the second was refused says nothing of the first.
-    if situation.sends >= MAX_SENDS && situation.can_get {
-        return Step::BecomeUnknown;
-    }
-    Step::Reject
+    give_up(situation)
+}
+
+/// What a change comes to whose last send was not done. An earlier one may have been, or may be still: what
+/// became of the last says nothing of it, a reading does. An earlier create was proven absent.
+fn give_up(situation: &Situation) -> Step {
+    let is_open = situation.kind != OperationKind::Create
+        && situation.sends >= MAX_SENDS
+        && situation.can_get;
+    if is_open { Step::BecomeUnknown } else { Step::Reject }
 }
 
 /// Doubling from half a second, with up to half of it taken off at random.

@@ -130,6 +130,19 @@ fn a_lock_that_is_refused_the_second_time_may_still_be_done_the_first() {
 }
 
 #[test]
+fn a_lock_whose_second_send_is_given_up_may_have_been_done_the_first_time() {
+    let lost = Situation { kind: OperationKind::Lock, sends: 2, ..create() };
+    let unsent = error(Kind::Unavailable, Effect::NotSent);
+    assert!(matches!(after_failure(&lost, &unsent, at(1)), Step::SendAgain { .. }));
+    assert_eq!(after_failure(&lost, &unsent, at(25 * 3600)), Step::BecomeUnknown);
+    let unformed = error(Kind::Unexpected, Effect::NotSent);
+    assert_eq!(after_failure(&lost, &unformed, at(1)), Step::BecomeUnknown);
+    // Of one that was never sent before there is nothing to be read.
+    let first = Situation { sends: 1, ..lost };
+    assert_eq!(after_failure(&first, &unsent, at(25 * 3600)), Step::Reject);
+}
+
+#[test]
 fn an_organization_that_is_not_there_any_more_is_a_persons_once_the_window_is_over() {
     let look = |now| {
         let lock = Situation { kind: OperationKind::Lock, ..create() };
