@@ -21,13 +21,13 @@ fi
 cd "$(dirname "$0")"
 
 # Each target's share of the executions, in thousandths: about what it does in the time of the others.
-shares="cursor 200
-idempotency_key 300
-retry_after 150
-id_to_url 100
-scaleway_error 80
-archera_error 100
-jwt_header 70"
+shares="cursor 120
+idempotency_key 160
+retry_after 300
+id_to_url 130
+scaleway_error 70
+archera_error 90
+jwt_header 130"
 
 # The version that this was written with.
 cargo_fuzz=0.13.2

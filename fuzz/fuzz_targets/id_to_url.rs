@@ -22,6 +22,8 @@ static CLIENT: LazyLock<HttpClient> = LazyLock::new(|| {
         base_url: base(),
         auth_header: HeaderName::from_static("x-key"),
         secret: SecretString::from("key"),
+        next_secret: None,
+        ca_pem: None,
         timeout: Duration::from_secs(2),
         connect_timeout: Duration::from_secs(1),
     };
@@ -33,6 +35,8 @@ static ARCHERA: LazyLock<ArcheraProvider> = LazyLock::new(|| {
         name: ProviderName::new("fuzz").expect("it is a name"),
         base_url: base(),
         api_key: SecretString::from("key"),
+        next_api_key: None,
+        ca_pem: None,
         partner_org_id: "partner".to_owned(),
         list_orgs: false,
         timeout: Duration::from_secs(2),

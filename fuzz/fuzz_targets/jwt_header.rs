@@ -54,7 +54,7 @@ fn gateway() -> Gateway {
         public(include_str!("../keys/rsa.pem"), Rs256),
         public(include_str!("../keys/ec.pem"), Es256),
         public(include_str!("../keys/ed.pem"), EdDsa),
-        AuthKey::Jwks { url: set, algorithms: vec![Rs256, Es256, EdDsa] },
+        AuthKey::Jwks { url: set, algorithms: vec![Rs256, Es256, EdDsa], ca: None },
     ];
     let tasks = TaskTracker::new();
     let verifiers = keys.map(|key| {
@@ -63,6 +63,7 @@ fn gateway() -> Gateway {
             audience: AUDIENCE.to_owned(),
             tenant_claim: "tenant".to_owned(),
             key,
+            key_file: None,
         };
         Verifier::new(&config, |_| Arc::new(Published), &tasks).expect("the key can be used")
     });

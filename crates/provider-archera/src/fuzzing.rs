@@ -9,15 +9,15 @@ use url::Url;
 
 use crate::{ArcheraProvider, convert, error};
 
-/// What a create comes to that was sent with this key and answered so.
+/// What a create comes to that was sent with one of these keys and answered so.
 ///
 /// # Errors
-/// The create's, within; the key's, where it cannot stand in a header.
+/// The create's, within; the keys', where one cannot stand in a header.
 pub fn created(
-    secret: &str,
+    keys: [&str; 2],
     raw: RawAnswer,
 ) -> std::result::Result<Result<Reply<ChildOrg>>, InvalidSecret> {
-    answered(secret, raw, convert::registered, error::read)
+    answered(keys, raw, convert::registered, error::read)
 }
 
 /// Where people are invited to an organization.

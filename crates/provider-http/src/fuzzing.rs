@@ -6,7 +6,6 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method, StatusCode};
 use partner_core::{Reply, Result};
-use secrecy::SecretString;
 use url::Url;
 
 use crate::{
@@ -26,17 +25,17 @@ pub struct RawAnswer {
     pub body: Bytes,
 }
 
-/// What a call comes to that was sent with the key `secret` and answered so.
+/// What a call comes to that was sent with the present or the next of these keys and answered so.
 ///
 /// # Errors
-/// The call's, within; the key's, where it cannot stand in a header.
+/// The call's, within; the keys', where one cannot stand in a header.
 pub fn answered<T>(
-    secret: &str,
+    [present, next]: [&str; 2],
     raw: RawAnswer,
     read: impl FnOnce(&Answer) -> std::result::Result<T, Unreadable>,
     read_refusal: impl FnOnce(&Answer) -> Refusal,
 ) -> std::result::Result<Result<Reply<T>>, InvalidSecret> {
-    let keys = AccountKeys::new(SecretString::from(secret), None)?.current();
+    let keys = AccountKeys::new(present.into(), Some(next.into()))?.current();
     let received = Received::new(raw.status, raw.headers, raw.body, &keys);
     Ok(judge(received, &keys, read, read_refusal))
 }

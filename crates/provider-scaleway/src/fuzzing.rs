@@ -9,27 +9,27 @@ use url::Url;
 
 use crate::{convert, error, path_to, uuid_of};
 
-/// What a create comes to that was sent with this key and answered so.
+/// What a create comes to that was sent with one of these keys and answered so.
 ///
 /// # Errors
-/// The create's, within; the key's, where it cannot stand in a header.
+/// The create's, within; the keys', where one cannot stand in a header.
 pub fn created(
-    secret: &str,
+    keys: [&str; 2],
     raw: RawAnswer,
 ) -> std::result::Result<Result<Reply<ChildOrg>>, InvalidSecret> {
-    answered(secret, raw, |answer| convert::org(answer, None), error::read)
+    answered(keys, raw, |answer| convert::org(answer, None), error::read)
 }
 
-/// What the request for a seat comes to that was sent with this key and answered so.
+/// What the request for a seat comes to that was sent with one of these keys and answered so.
 ///
 /// # Errors
 /// As [`created`].
 pub fn seated(
-    secret: &str,
+    keys: [&str; 2],
     raw: RawAnswer,
     seat: &AdminSeat,
 ) -> std::result::Result<Result<Reply<()>>, InvalidSecret> {
-    answered(secret, raw, |_| Ok(()), |answer| error::read_seat(answer, seat))
+    answered(keys, raw, |_| Ok(()), |answer| error::read_seat(answer, seat))
 }
 
 /// Where an organization, or what can be done to it, is reached.
