@@ -367,3 +367,20 @@ async fn killed_in_the_middle_it_loses_nothing_and_keeps_the_order() {
 fn all_scopes() -> partner_gateway::auth::ScopeSet {
     Scope::ALL.into_iter().collect()
 }
+
+#[tokio::test]
+async fn a_tenant_has_fifty_webhooks_at_most_and_one_deleted_makes_room() {
+    let world = local().await;
+    let (client, receiver) = (world.client(), Receiver::start().await);
+    let first = hook(&client, &receiver).await;
+    for _ in 1..50 {
+        hook(&client, &receiver).await;
+    }
+    let one_more = || client.post(HOOKS, &json!({"url": receiver.url()}));
+    one_more().await.problem(409, "too_many_webhooks");
+    hook(&world.client_of("shop"), &receiver).await;
+    client.delete(&path(&first, "")).await.expect(204);
+    one_more().await.expect(201);
+    one_more().await.problem(409, "too_many_webhooks");
+    world.finish().await;
+}

@@ -92,8 +92,10 @@ impl FieldRule {
         let count = text.chars().count();
         if count < self.min_chars || count > self.max_chars {
             return Some(match self.max_chars {
-                usize::MAX => format!("must have at least {} characters", self.min_chars),
-                max => format!("must have {} to {max} characters", self.min_chars),
+                usize::MAX => {
+                    format!("must have at least {} characters at this provider", self.min_chars)
+                }
+                max => format!("must have {} to {max} characters at this provider", self.min_chars),
             });
         }
         match self.format {
@@ -206,7 +208,10 @@ mod tests {
     #[test]
     fn a_rule_counts_characters_and_looks_at_the_shape() {
         let name = FieldRule::required(Field::Name).chars(2, 3);
-        assert_eq!(name.fault_of("é"), Some("must have 2 to 3 characters".to_owned()));
+        assert_eq!(
+            name.fault_of("é"),
+            Some("must have 2 to 3 characters at this provider".to_owned())
+        );
         assert_eq!(name.fault_of("éé"), None);
         assert!(name.fault_of("abcd").is_some());
         let siren = FieldRule::optional(Field::SirenNumber).format(Format::Digits(9));

@@ -39,6 +39,8 @@ pub(super) const EXCUSES: &[Excuse] = &[
     by_fault("/members/", "is invited twice", "that an address differs from those before it"),
     by_fault("/members", "cannot invite", "what the chosen provider can do"),
     by_fault("/owner/", "is required by the provider", "what the chosen provider needs"),
+    by_fault("/name", "characters at this provider", "what the chosen provider takes"),
+    by_fault("/owner/", "characters at this provider", "what the chosen provider takes"),
     by_fault("/", "the provider needs it, so it cannot be emptied", "what the provider needs"),
     by_fault("/", "the provider holds it and cannot change it", "what the provider can change"),
     by_fault("/name", "is needed where the provider cannot be read", "what the provider can do"),

@@ -25,6 +25,9 @@ const CONFORMANCE: [&str; 5] = [
     "response_schema_conformance",
 ];
 
+/// Characters of a request's body that are told.
+const BODY_TOLD: usize = 1000;
+
 /// How often checks of a kind were made, and how often they failed.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Tally {
@@ -149,11 +152,12 @@ impl Findings {
         if self.told.insert(kind.clone()) {
             let request = &interaction["request"];
             self.faults.push(format!(
-                "{kind}: {}; sent {} {} {}, answered {} {}",
+                "{kind}: {}; sent {} {} {} {}, answered {} {}",
                 text(&failure["message"]).replace('\n', "; "),
                 text(&request["method"]),
                 text(&request["uri"]),
                 request["headers"],
+                decoded(&request["body"]).chars().take(BODY_TOLD).collect::<String>(),
                 interaction["response"]["status_code"],
                 body_of(interaction),
             ));
@@ -163,9 +167,12 @@ impl Findings {
 
 /// The body of an answer.
 fn body_of(interaction: &Value) -> String {
-    let content = interaction["response"]["content"]["$base64"].as_str().unwrap_or_default();
-    let bytes = STANDARD.decode(content).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+    decoded(&interaction["response"]["content"])
+}
+
+fn decoded(content: &Value) -> String {
+    let bytes = STANDARD.decode(content["$base64"].as_str().unwrap_or_default());
+    String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
 }
 
 #[cfg(test)]
@@ -178,7 +185,10 @@ mod tests {
         let content = STANDARD.encode(body.to_string());
         json!({
             "interactions": { "a": {
-                "request": { "method": "GET", "uri": "http://127.0.0.1/v1/x", "headers": {} },
+                "request": {
+                    "method": "GET", "uri": "http://127.0.0.1/v1/x", "headers": {},
+                    "body": { "$base64": STANDARD.encode("what was sent") },
+                },
                 "response": { "status_code": status, "content": { "$base64": content } },
             } },
             "checks": { "a": [
@@ -200,6 +210,11 @@ mod tests {
         assert_eq!((findings.conformance.done, findings.conformance.failed), (5, 2));
         assert_eq!((findings.conduct.done, findings.conduct.failed), (1, 0));
         assert_eq!(findings.faults.len(), 1, "{:?}", findings.faults);
+        assert!(
+            findings.faults[0].contains("what was sent, answered 500 {}"),
+            "{:?}",
+            findings.faults
+        );
         assert_eq!(findings.excused.values().sum::<u64>(), 1);
     }
 

@@ -41,6 +41,9 @@ pub enum AppError {
     /// The webhook is told of nothing now.
     #[error("the webhook is {}", .0.as_str())]
     WebhookNotActive(WebhookState),
+    /// The tenant has as many webhooks as it may.
+    #[error("a tenant has {0} webhooks at most; delete one first")]
+    TooManyWebhooks(i64),
     /// Another operation is open on the organization, and this one cannot wait behind it.
     #[error(
         "it cannot wait, and another operation is open on this organization or its provider asked for a pause"

@@ -101,6 +101,8 @@ problems! {
     wrong_status = CONFLICT, "wrong_status", "The organization does not allow this now";
     /// The webhook is paused or disabled.
     webhook_not_active = CONFLICT, "webhook_not_active", "The webhook is told of nothing now";
+    /// The tenant has as many webhooks as it may.
+    too_many_webhooks = CONFLICT, "too_many_webhooks", "The tenant has as many webhooks as it may";
     /// Another operation is open on the organization.
     operation_in_progress = CONFLICT, "operation_in_progress", "Another operation is open";
     /// The first request with the key still runs.
@@ -248,6 +250,7 @@ impl From<AppError> for Problem {
             AppError::VersionMismatch(_) => Self::precondition_failed(detail),
             AppError::WrongStatus(_) => Self::wrong_status(detail),
             AppError::WebhookNotActive(_) => Self::webhook_not_active(detail),
+            AppError::TooManyWebhooks(_) => Self::too_many_webhooks(detail),
             AppError::Busy => Self::operation_in_progress(detail),
             AppError::KeyReused => Self::idempotency_key_reused(detail),
             AppError::KeyInProgress => Self::idempotency_in_progress(detail),

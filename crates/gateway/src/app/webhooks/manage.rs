@@ -59,7 +59,7 @@ impl App {
     /// Makes a webhook, told of what happens from now on.
     ///
     /// # Errors
-    /// Every fault at once; `TooMany` where the tenant has as many as it may.
+    /// Every fault at once; `TooManyWebhooks` where the tenant has as many as it may.
     pub async fn create_webhook(
         self: &Arc<Self>,
         context: WriteContext,
@@ -96,10 +96,7 @@ impl App {
         match self.detached(create).await?? {
             Keyed::Done(webhook) => Ok(ShownSecret { webhook, secret, replayed: false }),
             Keyed::Taken => self.shown_again(&context, &scope).await,
-            Keyed::Missing => {
-                let message = format!("a tenant has {MOST} webhooks at most");
-                Err(AppError::one("", "too_many", message))
-            }
+            Keyed::Missing => Err(AppError::TooManyWebhooks(MOST)),
         }
     }
 

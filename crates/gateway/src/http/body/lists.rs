@@ -1,7 +1,5 @@
 //! Lists and numbers in a body.
 
-use serde_json::Value;
-
 use super::Object;
 
 impl Object<'_> {
@@ -34,9 +32,10 @@ impl Object<'_> {
         Some(words)
     }
 
-    /// A whole number from 0 on that must be there.
+    /// A whole number from 0 on that must be there. `2.0` is one: to JSON Schema it is the same as `2`.
     pub(crate) fn number(&mut self, name: &'static str) -> Option<i64> {
-        let number = self.value(name).map(Value::as_i64);
+        let number =
+            self.value(name).map(|value| value.as_i64().or_else(|| whole(value.as_f64()?)));
         match number {
             None => self.fault(name, "required", "is required"),
             Some(Some(number @ 0..)) => return Some(number),
@@ -44,4 +43,10 @@ impl Object<'_> {
         }
         None
     }
+}
+
+/// The number, if it is whole and not out of range.
+fn whole(number: f64) -> Option<i64> {
+    // Digits are exact, and what does not fit is no number to their reader.
+    (number.fract() == 0.0).then(|| format!("{number:.0}").parse().ok()).flatten()
 }

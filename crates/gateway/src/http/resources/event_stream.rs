@@ -70,8 +70,9 @@ pub(crate) fn wants_stream(headers: &HeaderMap) -> bool {
 /// 400 where `Last-Event-ID` is no number of an event.
 pub(crate) fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     let Some(value) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
-    let number = value.to_str().ok().and_then(|text| text.parse::<i64>().ok());
-    match number {
+    // As a stream writes it: no sign, no leading zero.
+    let read = |text: &str| text.parse().ok().filter(|number: &i64| number.to_string() == text);
+    match value.to_str().ok().and_then(read) {
         Some(number @ 0..) => Ok(Some(number)),
         Some(_) | None => Err(Problem::bad_request("Last-Event-ID must be the number of an event")),
     }
@@ -184,7 +185,8 @@ mod tests {
         let read = |value: &str| last_event_id(&headers(LAST_EVENT_ID, &[value]));
         assert_eq!(last_event_id(&HeaderMap::new()).unwrap(), None);
         assert_eq!(read("17").unwrap(), Some(17));
-        for wrong in ["", "-1", "x", "1.5", "99999999999999999999"] {
+        assert_eq!(read("0").unwrap(), Some(0));
+        for wrong in ["", "-1", "+1", "01", "x", "1.5", "99999999999999999999"] {
             assert_eq!(read(wrong).unwrap_err().code, "bad_request", "{wrong}");
         }
     }

@@ -47,6 +47,16 @@ pub(crate) struct EventListParams {
     include_total: Option<bool>,
 }
 
+/// The header with which a reader of the stream comes again.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it gives the OpenAPI document its parameters")]
+pub(crate) struct StreamParams {
+    /// Of a stream: go on after this event. A page is not moved by it, though it must be a number all the same.
+    #[param(rename = "Last-Event-ID", value_type = i64, required = false, minimum = 0)]
+    last_event_id: Option<i64>,
+}
+
 /// Read the events
 ///
 /// What happened to every organization of the tenant's, in one order. Whoever asks again with `after` set to
@@ -63,7 +73,7 @@ pub(crate) struct EventListParams {
     operation_id = "list_events",
     params(
         EventListParams,
-        ("Last-Event-ID" = Option<i64>, Header, description = "Of a stream: go on after this event", minimum = 0),
+        StreamParams,
     ),
     responses(
         (status = 200, description = "One page, or the stream", content(
@@ -81,12 +91,13 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let filter = read_filter(&mut query);
     let after = read_after(&mut query);
+    let last = last_event_id(&headers)?;
     if wants_stream(&headers) {
         query.finish()?;
         let reader = Reader {
             scope: auth.tenant_scope(),
             filter,
-            after: last_event_id(&headers)?.or(after),
+            after: last.or(after),
             expires_at: auth.caller.expires_at,
         };
         let place = state.streams.enter(auth.caller.tenant.as_str())?;

@@ -15,6 +15,7 @@ pub(crate) struct OrganizationIn {
     /// The customer in the reseller's own systems: 1–256 characters.
     #[schema(min_length = 1, max_length = 256)]
     customer_id: String,
+    /// Some providers take less: Scaleway 2–256 characters.
     #[schema(min_length = 1, max_length = 256)]
     name: String,
     /// The partner account; where it is left out, the routing rules choose.
@@ -50,8 +51,10 @@ pub(crate) struct OrganizationIn {
 pub(crate) struct OwnerIn {
     #[schema(format = Email, max_length = 254)]
     email: Option<String>,
+    /// Some providers take less: Scaleway 2–256 characters.
     #[schema(min_length = 1, max_length = 256)]
     first_name: Option<String>,
+    /// Some providers take less: Scaleway 2–256 characters.
     #[schema(min_length = 1, max_length = 256)]
     last_name: Option<String>,
     #[schema(min_length = 1, max_length = 64)]
@@ -158,7 +161,7 @@ pub(crate) struct OrganizationPatchIn {
     /// It cannot be emptied.
     #[schema(min_length = 1, max_length = 256, value_type = String, required = false)]
     customer_id: Option<String>,
-    /// It cannot be emptied.
+    /// It cannot be emptied. Some providers take less: Scaleway 2–256 characters.
     #[schema(min_length = 1, max_length = 256, value_type = String, required = false)]
     name: Option<String>,
     owner: Option<OwnerIn>,

@@ -176,10 +176,22 @@ mod tests {
 
     #[test]
     fn a_replay_begins_after_a_number() {
-        assert_eq!(read_replay(&json!({"after": 0})).unwrap(), 0);
-        for wrong in [json!({}), json!({"after": -1}), json!({"after": "1"}), json!({"after": 1.5})]
-        {
-            assert_eq!(pointers(&read_replay(&wrong).unwrap_err()), ["/after"], "{wrong}");
+        let read = |body: &str| read_replay(&serde_json::from_str(body).unwrap());
+        for (written, number) in [
+            ("0", 0),
+            ("-0.0", 0),
+            ("2.0", 2),
+            ("1e3", 1000),
+            ("9007199254740992.0", 9_007_199_254_740_992),
+            ("9223372036854775807", i64::MAX),
+        ] {
+            assert_eq!(read(&format!(r#"{{"after": {written}}}"#)).unwrap(), number, "{written}");
         }
+        for wrong in ["-1", "-1.0", r#""1""#, "1.5", "9223372036854775808", "9223372036854775808.0"]
+        {
+            let faults = read(&format!(r#"{{"after": {wrong}}}"#)).unwrap_err();
+            assert_eq!(pointers(&faults), ["/after"], "{wrong}");
+        }
+        assert_eq!(pointers(&read("{}").unwrap_err()), ["/after"]);
     }
 }

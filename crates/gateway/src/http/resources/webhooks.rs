@@ -57,7 +57,7 @@ pub(crate) struct DeliveryListParams {
 ///
 /// The tenant's events are posted to its URL as they come, signed by Standard Webhooks. The answer shows the
 /// secret, this once. Events of one organization come in their order, each at least once, with the same
-/// `webhook-id` each time.
+/// `webhook-id` each time. A tenant has 50 webhooks at most; one more is refused with 409 `too_many_webhooks`.
 #[utoipa::path(
     post, path = "/v1/webhooks", tag = "Webhooks",
     operation_id = "create_webhook",
