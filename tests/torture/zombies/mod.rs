@@ -24,7 +24,7 @@ pub(crate) const LAYER: Layer =
 const LANES: usize = 5;
 /// Short, and yet long enough for two busy cores.
 const PACE: Pace = Pace {
-    lease: Duration::from_millis(1000),
+    lease: Duration::from_millis(2000),
     settle_window: Duration::from_millis(600),
     timeout: Duration::from_millis(900),
     poll_every: Duration::from_millis(50),

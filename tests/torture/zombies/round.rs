@@ -94,7 +94,10 @@ impl<'a> Round<'a> {
         match self.scene.freeze {
             Freeze::WhileWaiting => {
                 let (providers, heard) = (self.world.providers(), self.deed.heard_before() + 1);
-                providers.until_received(self.scene.kind.operation(), heard).await;
+                let received = providers.until_received(self.scene.kind.operation(), heard);
+                tokio::time::timeout(PATIENCE, received)
+                    .await
+                    .map_err(Fault::of("nothing sent"))?;
                 zombie.stop()?;
                 zombie.has_stopped().await
             }
