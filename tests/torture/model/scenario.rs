@@ -132,9 +132,8 @@ impl Mutation {
     pub(super) fn scenario(self) -> Scenario {
         let base = match self {
             Self::BudgetUnlocked => BUDGET_OF_ONE,
-            Self::Overtaking | Self::LateSendNotWaitedFor | Self::SecondRefusalRejects => {
-                LOCK_UNLOCK
-            }
+            Self::Overtaking | Self::SecondRefusalRejects => LOCK_UNLOCK,
+            Self::LateSendNotWaitedFor => LOCK_UNLOCK_OUTAGE,
             Self::WasSoTakenForDone => UNLOCK_LOCK_OUTAGE,
             Self::InviteSentAgain => INVITE,
             Self::SecondConflictRejects => BEYOND,
