@@ -1,5 +1,6 @@
 //! What the gateway does for a caller: one use case a file. No HTTP and no SQL here.
 
+mod aead;
 mod audit;
 mod context;
 mod create;

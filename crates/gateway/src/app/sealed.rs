@@ -1,12 +1,11 @@
 //! What a browser keeps for us and must neither read nor change: sealed by a key that all replicas share, so
 //! that any of them can open what another gave away.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{App, fingerprint::Fingerprints};
+use super::{App, aead::Key, fingerprint::Fingerprints};
 
 /// What the key is made for, so that no fingerprint is a key.
 const PURPOSE: &str = "what a browser keeps sealed";
@@ -25,23 +24,14 @@ impl App {
     }
 }
 
-fn key(fingerprints: &Fingerprints) -> Option<LessSafeKey> {
-    let key = fingerprints.of(&[PURPOSE], &Value::Null);
-    UnboundKey::new(&AES_256_GCM, &key).ok().map(LessSafeKey::new)
+fn key(fingerprints: &Fingerprints) -> Option<Key> {
+    Key::new(&fingerprints.of(&[PURPOSE], &Value::Null))
 }
 
 fn seal<T: Serialize>(fingerprints: &Fingerprints, purpose: &str, value: &T) -> Option<String> {
-    let mut nonce = [0; NONCE_LEN];
-    aws_lc_rs::rand::fill(&mut nonce).ok()?;
-    let mut content = serde_json::to_vec(value).ok()?;
-    key(fingerprints)?
-        .seal_in_place_append_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(purpose.as_bytes()),
-            &mut content,
-        )
-        .ok()?;
-    Some(URL_SAFE_NO_PAD.encode([&nonce[..], &content].concat()))
+    let content = serde_json::to_vec(value).ok()?;
+    let sealed = key(fingerprints)?.seal(purpose.as_bytes(), &content)?;
+    Some(URL_SAFE_NO_PAD.encode(sealed))
 }
 
 fn unseal<T: DeserializeOwned>(
@@ -49,12 +39,9 @@ fn unseal<T: DeserializeOwned>(
     purpose: &str,
     sealed: &str,
 ) -> Option<T> {
-    let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-    let (nonce, content) = bytes.split_first_chunk_mut::<NONCE_LEN>()?;
-    let nonce = Nonce::assume_unique_for_key(*nonce);
-    let opened =
-        key(fingerprints)?.open_in_place(nonce, Aad::from(purpose.as_bytes()), content).ok()?;
-    serde_json::from_slice(opened).ok()
+    let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+    let content = key(fingerprints)?.open(purpose.as_bytes(), &sealed)?;
+    serde_json::from_slice(&content).ok()
 }
 
 #[cfg(test)]

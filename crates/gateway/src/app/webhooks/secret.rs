@@ -1,8 +1,9 @@
 //! A webhook's secret: made here, shown once, and kept sealed where a key is configured.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use uuid::Uuid;
+
+use crate::app::aead::Key;
 
 /// What begins the text of a secret, by Standard Webhooks.
 const PREFIX: &str = "whsec_";
@@ -51,7 +52,7 @@ impl WebhookSecret {
 }
 
 /// Seals secrets for the database, and opens them again.
-pub struct Sealer(Option<LessSafeKey>);
+pub struct Sealer(Option<Key>);
 
 impl std::fmt::Debug for Sealer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -65,10 +66,7 @@ impl Sealer {
     /// # Errors
     /// The key has another length.
     pub fn new(key: Option<&[u8]>) -> Result<Self, SecretFault> {
-        let key = key.map(|key| {
-            let key = UnboundKey::new(&AES_256_GCM, key);
-            key.map(LessSafeKey::new).map_err(|_unspecified| SecretFault("sealed by such a key"))
-        });
+        let key = key.map(|key| Key::new(key).ok_or(SecretFault("sealed by such a key")));
         Ok(Self(key.transpose()?))
     }
 
@@ -80,16 +78,8 @@ impl Sealer {
         let Some(key) = &self.0 else {
             return Ok([&[PLAIN], secret.bytes()].concat());
         };
-        let mut nonce = [0; NONCE_LEN];
-        aws_lc_rs::rand::fill(&mut nonce).map_err(|_unspecified| SecretFault("sealed"))?;
-        let mut sealed = secret.0.to_vec();
-        key.seal_in_place_append_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(webhook.as_bytes()),
-            &mut sealed,
-        )
-        .map_err(|_unspecified| SecretFault("sealed"))?;
-        Ok([&[AES_GCM], &nonce[..], &sealed].concat())
+        let sealed = key.seal(webhook.as_bytes(), secret.bytes()).ok_or(SecretFault("sealed"))?;
+        Ok([&[AES_GCM], &sealed[..]].concat())
     }
 
     /// The secret that the database keeps. What was kept before there was a key is still read.
@@ -101,15 +91,7 @@ impl Sealer {
         let (how, rest) = kept.split_first().ok_or_else(unreadable)?;
         let bytes = match (*how, &self.0) {
             (PLAIN, _) => rest.to_vec(),
-            (AES_GCM, Some(key)) => {
-                let (nonce, sealed) = rest.split_at_checked(NONCE_LEN).ok_or_else(unreadable)?;
-                let nonce =
-                    Nonce::try_assume_unique_for_key(nonce).map_err(|_unspecified| unreadable())?;
-                let mut sealed = sealed.to_vec();
-                key.open_in_place(nonce, Aad::from(webhook.as_bytes()), &mut sealed)
-                    .map_err(|_unspecified| unreadable())?
-                    .to_vec()
-            }
+            (AES_GCM, Some(key)) => key.open(webhook.as_bytes(), rest).ok_or_else(unreadable)?,
             (_, _) => return Err(unreadable()),
         };
         bytes.try_into().map(WebhookSecret).map_err(|_other_length| unreadable())
