@@ -1,15 +1,34 @@
-//! How many event streams may be open: for each tenant, and in all. A stream holds its connection for as long
-//! as its token is good, so it is not counted among the requests in flight.
+//! How many event streams may be open, for each tenant and in all, and how each begins and ends. A stream holds
+//! its connection for as long as its token is good, so it is not counted among the requests in flight.
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
+use axum::{
+    http::HeaderName,
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use chrono::Utc;
+use futures::Stream;
 use metrics::gauge;
+use tokio::time::Sleep;
 
-use super::problem::Problem;
-use crate::{config::LimitsConfig, telemetry::metrics::EVENT_STREAMS};
+use super::{
+    problem::Problem,
+    state::{ApiState, Draining},
+};
+use crate::{auth::Caller, config::LimitsConfig, telemetry::metrics::EVENT_STREAMS};
+
+/// How long a stream may be silent.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// After how many seconds to try again: a stream that ends does so without notice.
 const TRY_AGAIN: u64 = 5;
@@ -72,6 +91,53 @@ impl Drop for Place {
         }
         gauge!(EVENT_STREAMS).decrement(1.0);
     }
+}
+
+/// How long one stream lasts: while its token is good and the process goes on. It has a place meanwhile.
+#[derive(Debug)]
+pub(crate) struct Lifetime {
+    _place: Place,
+    draining: Draining,
+    expiry: Pin<Box<Sleep>>,
+}
+
+impl Lifetime {
+    /// Begins a stream of a caller's.
+    ///
+    /// # Errors
+    /// 503 while the process is going down, and what [`EventStreams::enter`] refuses.
+    pub(crate) fn begin(state: &ApiState, caller: &Caller) -> Result<Self, Problem> {
+        if state.draining.has_begun() {
+            return Err(Problem::unavailable("the process is going down"));
+        }
+        let place = state.streams.enter(caller.tenant.as_str())?;
+        let left = (caller.expires_at - Utc::now()).to_std().unwrap_or_default();
+        let expiry = Box::pin(tokio::time::sleep(left));
+        Ok(Self { _place: place, draining: state.draining.clone(), expiry })
+    }
+
+    /// Whether the stream must end.
+    pub(crate) fn is_over(&self) -> bool {
+        self.draining.has_begun() || self.expiry.is_elapsed()
+    }
+
+    /// Comes back once it must. It may be broken off and called again.
+    pub(crate) async fn over(&mut self) {
+        tokio::select! {
+            () = self.draining.begun() => {}
+            () = &mut self.expiry => {}
+        }
+    }
+}
+
+/// Answers with a stream that nothing between here and its reader should hold back.
+pub(crate) fn answer<S>(events: S) -> Response
+where
+    S: Stream<Item = Result<Event, Infallible>> + Send + 'static,
+{
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE).text("");
+    let unbuffered = [(HeaderName::from_static("x-accel-buffering"), "no")];
+    (unbuffered, Sse::new(events).keep_alive(keep_alive)).into_response()
 }
 
 #[cfg(test)]

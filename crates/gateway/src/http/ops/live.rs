@@ -5,13 +5,8 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
-    http::{HeaderName, StatusCode},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
+    response::{Response, sse::Event},
 };
-use chrono::{DateTime, Utc};
 use futures::Stream;
 
 use super::session::Session;
@@ -19,14 +14,12 @@ use crate::{
     app::App,
     http::{
         problem::Problem,
-        state::{ApiState, Draining},
-        streams::Place,
+        state::ApiState,
+        streams::{self, Lifetime},
     },
     store::{FeedFilter, TenantScope},
 };
 
-/// How long a stream may be silent.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a page is asked to wait before it comes again.
 const COME_AGAIN: Duration = Duration::from_secs(2);
 /// How often a page is told at most, however much happens.
@@ -38,19 +31,10 @@ pub(super) async fn follow(
     State(state): State<ApiState>,
     session: Session,
 ) -> Result<Response, Problem> {
-    if state.draining.has_begun() {
-        return Err(Problem::unavailable("the process is going down"));
-    }
-    let place = state.streams.enter(session.caller.tenant.as_str())?;
-    let reader = Reader {
-        scope: session.scope(),
-        after: state.app.store().feed_head().await?.sequence,
-        expires_at: session.caller.expires_at,
-    };
-    let news = news(Arc::clone(&state.app), state.draining.clone(), reader, place);
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE).text("");
-    let unbuffered = [(HeaderName::from_static("x-accel-buffering"), "no")];
-    Ok((StatusCode::OK, unbuffered, Sse::new(news).keep_alive(keep_alive)).into_response())
+    let lifetime = Lifetime::begin(&state, &session.caller)?;
+    let reader =
+        Reader { scope: session.scope(), after: state.app.store().feed_head().await?.sequence };
+    Ok(streams::answer(news(Arc::clone(&state.app), reader, lifetime)))
 }
 
 /// Whose page it is.
@@ -58,21 +42,14 @@ struct Reader {
     scope: TenantScope,
     /// The last number of the feed that the page may have seen.
     after: i64,
-    /// When its token is good no more.
-    expires_at: DateTime<Utc>,
 }
 
 fn news(
     app: Arc<App>,
-    draining: Draining,
     mut reader: Reader,
-    place: Place,
+    mut lifetime: Lifetime,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
     async_stream::stream! {
-        let _place = place;
-        let left = (reader.expires_at - Utc::now()).to_std().unwrap_or_default();
-        let expired = tokio::time::sleep(left);
-        tokio::pin!(expired);
         let mut head = app.feed_news().head();
         yield Ok(told("ready").retry(COME_AGAIN));
         loop {
@@ -87,8 +64,7 @@ fn news(
             }
             tokio::select! {
                 biased;
-                () = draining.begun() => return,
-                () = &mut expired => return,
+                () = lifetime.over() => return,
                 grown = next(&mut head) => if grown.is_err() { return },
             }
         }

@@ -7,12 +7,8 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     http::{HeaderMap, HeaderName, header},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
+    response::{Response, sse::Event},
 };
-use chrono::{DateTime, Utc};
 use futures::Stream;
 
 use super::event_out::EventOut;
@@ -20,8 +16,8 @@ use crate::{
     app::App,
     http::{
         problem::Problem,
-        state::{ApiState, Draining},
-        streams::Place,
+        state::ApiState,
+        streams::{self, Lifetime},
     },
     store::{FeedEvent, FeedFilter, TenantScope},
 };
@@ -30,20 +26,16 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const STREAM: &str = "text/event-stream";
 /// Events that are read from the database at once.
 const PAGE: i64 = 100;
-/// How long a stream may be silent.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a reader is asked to wait before it comes again.
 const COME_AGAIN: Duration = Duration::from_secs(1);
 
-/// Which events a stream shows, and until when.
+/// Which events a stream shows.
 #[derive(Debug)]
 pub(crate) struct Reader {
     pub(crate) scope: TenantScope,
     pub(crate) filter: FeedFilter,
     /// After which event it begins; `None` for what comes from now on.
     pub(crate) after: Option<i64>,
-    /// When its token is good no more.
-    pub(crate) expires_at: DateTime<Utc>,
 }
 
 /// Whether the caller would have a stream rather than a page.
@@ -81,37 +73,26 @@ pub(crate) fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem>
 /// Answers with a stream.
 ///
 /// # Errors
-/// 503 while the process is going down, or when the database fails.
+/// 503 when the database fails.
 pub(crate) async fn answer(
     state: &ApiState,
     reader: Reader,
-    place: Place,
+    lifetime: Lifetime,
 ) -> Result<Response, Problem> {
-    if state.draining.has_begun() {
-        return Err(Problem::unavailable("the process is going down"));
-    }
     let after = match reader.after {
         Some(after) => after,
         None => state.app.store().feed_head().await?.sequence,
     };
-    let events = follow(Arc::clone(&state.app), state.draining.clone(), reader, after, place);
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE).text("");
-    let unbuffered = [(HeaderName::from_static("x-accel-buffering"), "no")];
-    Ok((unbuffered, Sse::new(events).keep_alive(keep_alive)).into_response())
+    Ok(streams::answer(follow(Arc::clone(&state.app), reader, after, lifetime)))
 }
 
 fn follow(
     app: Arc<App>,
-    draining: Draining,
     reader: Reader,
     mut after: i64,
-    place: Place,
+    mut lifetime: Lifetime,
 ) -> impl Stream<Item = Result<Event, Infallible>> {
     async_stream::stream! {
-        let _place = place;
-        let left = (reader.expires_at - Utc::now()).to_std().unwrap_or_default();
-        let expired = tokio::time::sleep(left);
-        tokio::pin!(expired);
         let mut head = app.feed_news().head();
         // The answer's head leaves with its first byte: a reader learns at once that it is heard.
         yield Ok(Event::default().comment("the events follow").retry(COME_AGAIN));
@@ -127,7 +108,7 @@ fn follow(
             };
             let is_all = i64::try_from(page.len()).unwrap_or(PAGE) < PAGE;
             for event in page {
-                if draining.has_begun() || expired.is_elapsed() {
+                if lifetime.is_over() {
                     return;
                 }
                 after = event.sequence;
@@ -144,8 +125,7 @@ fn follow(
             }
             tokio::select! {
                 biased;
-                () = draining.begun() => return,
-                () = &mut expired => return,
+                () = lifetime.over() => return,
                 grown = head.changed() => if grown.is_err() { return },
             }
         }

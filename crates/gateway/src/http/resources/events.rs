@@ -21,6 +21,7 @@ use crate::{
         extract::{Authorized, Cursor, ListKind, QueryFields, scope},
         problem::Problem,
         state::ApiState,
+        streams::Lifetime,
     },
     store::FeedFilter,
 };
@@ -94,14 +95,9 @@ pub(crate) async fn list(
     let last = last_event_id(&headers)?;
     if wants_stream(&headers) {
         query.finish()?;
-        let reader = Reader {
-            scope: auth.tenant_scope(),
-            filter,
-            after: last.or(after),
-            expires_at: auth.caller.expires_at,
-        };
-        let place = state.streams.enter(auth.caller.tenant.as_str())?;
-        return event_stream::answer(&state, reader, place).await;
+        let reader = Reader { scope: auth.tenant_scope(), filter, after: last.or(after) };
+        let lifetime = Lifetime::begin(&state, &auth.caller)?;
+        return event_stream::answer(&state, reader, lifetime).await;
     }
     let request = FeedRequest {
         after: after.unwrap_or(0),
