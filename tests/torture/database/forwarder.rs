@@ -1,5 +1,6 @@
 //! The one address of the database, and what can happen on the way to it: it leads elsewhere, its
-//! connections are cut, they carry nothing any more, or one of them is cut as a COMMIT passes.
+//! connections are cut, they carry nothing any more, one of them is cut as a COMMIT passes, or goes silent at
+//! a moment that is chosen.
 
 use std::{
     io,
@@ -42,6 +43,16 @@ pub(super) struct Cut {
     pub(super) away: bool,
 }
 
+/// When one connection is to go silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// In a transaction that has changed a row, in the midst of what follows: the server has the statement and
+    /// waits, with the row locked, for the word that ends it.
+    Midway,
+    /// As it comes back from its work, and is asked for a sign of life.
+    AsItComesBack,
+}
+
 /// Forwards to one of the servers. It stops when it is dropped.
 #[derive(Debug)]
 pub(super) struct Forwarder {
@@ -67,6 +78,8 @@ struct State {
     freeze: CancellationToken,
     /// The COMMIT that is to be lost.
     armed: Option<Cut>,
+    /// When the next connection is to go silent.
+    silence: Option<Silence>,
 }
 
 impl Forwarder {
@@ -82,6 +95,7 @@ impl Forwarder {
             cut: CancellationToken::new(),
             freeze: CancellationToken::new(),
             armed: None,
+            silence: None,
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
@@ -120,6 +134,16 @@ impl Forwarder {
         self.shared.state().armed = Some(cut);
     }
 
+    /// Lets the next connection go silent at such a moment.
+    pub(super) fn silence(&self, when: Silence) {
+        self.shared.state().silence = Some(when);
+    }
+
+    /// One did.
+    pub(super) fn has_silenced(&self) -> bool {
+        self.shared.state().silence.is_none()
+    }
+
     /// The COMMIT was met and lost.
     pub(super) fn has_lost(&self) -> bool {
         self.shared.state().armed.is_none()
@@ -144,6 +168,10 @@ impl Shared {
 
     fn take_armed(&self, of: Option<Of>) -> Option<Cut> {
         self.state().armed.take_if(|armed| Some(armed.of) == of)
+    }
+
+    fn take_silence(&self, moment: Option<Silence>) -> bool {
+        self.state().silence.take_if(|when| Some(*when) == moment).is_some()
     }
 
     /// A COMMIT was lost.
@@ -180,6 +208,7 @@ async fn listen(shared: Arc<Shared>, listener: TcpListener) {
 /// Where a connection stands in its transaction.
 #[derive(Debug, Default)]
 struct Standing {
+    in_transaction: bool,
     first: Option<Word>,
     inserts: bool,
     /// The answer to the COMMIT is to be lost.
@@ -202,11 +231,21 @@ impl Standing {
         }
     }
 
+    /// Which moment it is when the word that ends a statement passes, and `before` is what passed last.
+    fn moment(&self, before: u8) -> Option<Silence> {
+        if !matches!(before, b'P' | b'B' | b'D' | b'E' | b'C') {
+            // It ends nothing: whoever sends it wants an answer.
+            return (!self.in_transaction).then_some(Silence::AsItComesBack);
+        }
+        let has_locks = self.in_transaction && self.first == Some(Word::Update);
+        has_locks.then_some(Silence::Midway)
+    }
+
     /// Takes in what the server says that it has done.
     fn note(&mut self, tag: &[u8]) {
         let word = match tag.split(|byte| *byte == b' ' || *byte == 0).next() {
-            Some(b"BEGIN") => {
-                *self = Self::default();
+            Some(word @ (b"BEGIN" | b"COMMIT" | b"ROLLBACK")) => {
+                *self = Self { in_transaction: word == b"BEGIN", ..Self::default() };
                 return;
             }
             Some(b"INSERT") => Word::Insert,
@@ -232,8 +271,18 @@ async fn carry(
     let up = async {
         let start = read_message(&mut from_client, false).await?;
         pass(&mut to_server, &start, freeze).await?;
+        let mut before = 0;
         loop {
             let message = read_message(&mut from_client, true).await?;
+            let moment = if message.starts_with(b"S") {
+                standing.lock().unwrap_or_else(PoisonError::into_inner).moment(before)
+            } else {
+                None
+            };
+            if moment.is_some() && shared.take_silence(moment) {
+                return std::future::pending().await;
+            }
+            before = message[0];
             if message.starts_with(b"Q") && message.ends_with(b"commit\0") {
                 let mut standing = standing.lock().unwrap_or_else(PoisonError::into_inner);
                 match shared.take_armed(standing.of()) {
@@ -299,21 +348,37 @@ async fn pass(
 mod tests {
     use super::*;
 
-    fn standing(tags: &[&str]) -> Option<Of> {
+    fn standing(tags: &[&str]) -> Standing {
         let mut standing = Standing::default();
         for tag in tags {
             standing.note(format!("{tag}\0").as_bytes());
         }
-        standing.of()
+        standing
+    }
+
+    fn of(tags: &[&str]) -> Option<Of> {
+        standing(tags).of()
     }
 
     #[test]
     fn a_transaction_is_told_by_what_it_does_first() {
-        assert_eq!(standing(&["BEGIN", "INSERT 0 1", "UPDATE 1"]), Some(Of::Intent));
-        assert_eq!(standing(&["BEGIN", "UPDATE 1", "INSERT 0 1"]), Some(Of::Outcome));
-        assert_eq!(standing(&["BEGIN", "UPDATE 1"]), None);
-        assert_eq!(standing(&["BEGIN", "SELECT 1", "INSERT 0 1"]), None);
-        assert_eq!(standing(&["INSERT 0 1", "BEGIN"]), None);
+        assert_eq!(of(&["BEGIN", "INSERT 0 1", "UPDATE 1"]), Some(Of::Intent));
+        assert_eq!(of(&["BEGIN", "UPDATE 1", "INSERT 0 1"]), Some(Of::Outcome));
+        assert_eq!(of(&["BEGIN", "UPDATE 1"]), None);
+        assert_eq!(of(&["BEGIN", "SELECT 1", "INSERT 0 1"]), None);
+        assert_eq!(of(&["INSERT 0 1", "BEGIN"]), None);
+        assert_eq!(of(&["BEGIN", "INSERT 0 1", "COMMIT"]), None);
+    }
+
+    #[test]
+    fn a_moment_is_told_by_what_passed_before() {
+        let (midway, back) = (Some(Silence::Midway), Some(Silence::AsItComesBack));
+        assert_eq!(standing(&["BEGIN", "UPDATE 1"]).moment(b'E'), midway);
+        assert_eq!(standing(&["BEGIN", "INSERT 0 1"]).moment(b'E'), None);
+        assert_eq!(standing(&["UPDATE 1"]).moment(b'E'), None);
+        assert_eq!(standing(&["BEGIN", "UPDATE 1", "COMMIT"]).moment(b'Q'), back);
+        assert_eq!(standing(&["SELECT 1"]).moment(b'S'), back);
+        assert_eq!(standing(&["BEGIN", "UPDATE 1"]).moment(b'S'), None);
     }
 
     #[tokio::test]

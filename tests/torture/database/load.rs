@@ -236,7 +236,7 @@ impl Load {
 
 /// What helps to find out why something did not end: what the database's connections do, and what the gateway
 /// told last.
-async fn circumstances(world: &World, database: &mut PgConnection) -> String {
+pub(super) async fn circumstances(world: &World, database: &mut PgConnection) -> String {
     let activity: Result<Vec<String>, _> = sqlx::query_scalar(
         "select concat_ws(' ', pid, state, wait_event_type, wait_event, now() - state_change, left(query, 100))
          from pg_stat_activity where application_name = 'partner-gateway'",

@@ -26,6 +26,7 @@ const SOON: Duration = Duration::from_secs(3);
 /// How much of each.
 struct Amount {
     rounds: u32,
+    silences: u32,
     storms: u32,
     doubts: u32,
     begins: u64,
@@ -33,8 +34,10 @@ struct Amount {
 
 fn run(run: &Run) -> Report {
     let amount = match run.profile {
-        Profile::Ci => Amount { rounds: 1, storms: 10, doubts: 3, begins: 1_000 },
-        Profile::Full => Amount { rounds: 10, storms: 50, doubts: 25, begins: 10_000 },
+        Profile::Ci => Amount { rounds: 1, silences: 6, storms: 10, doubts: 3, begins: 1_000 },
+        Profile::Full => {
+            Amount { rounds: 10, silences: 50, storms: 50, doubts: 25, begins: 10_000 }
+        }
     };
     let mut report = Report::default();
     match tokio::runtime::Runtime::new() {
@@ -45,7 +48,7 @@ fn run(run: &Run) -> Report {
 }
 
 async fn all(run: &Run, amount: &Amount, report: &mut Report) {
-    let Amount { rounds, storms, doubts, begins } = *amount;
+    let Amount { rounds, silences, storms, doubts, begins } = *amount;
     let scene = "primary killed, standby promoted: back in 3 s, 0 lost";
     play(run, report, scene, rounds, Stage::killed).await;
     let scene = "primary demoted, standby promoted: back in 3 s, 0 lost";
@@ -56,6 +59,10 @@ async fn all(run: &Run, amount: &Amount, report: &mut Report) {
     play(run, report, scene, rounds, Stage::silenced).await;
     let scene = "connections gone silent, one caller: back in 3 s, 0 lost";
     play(run, report, scene, rounds, Stage::silenced_quietly).await;
+    let scene = "silent midway, one by one: others go on, 0 lost";
+    play(run, report, scene, 1, |stage: Stage| stage.silenced_midway(silences)).await;
+    let scene = "silent coming back, one by one: others go on, 0 lost";
+    play(run, report, scene, 1, |stage: Stage| stage.silenced_coming_back(silences)).await;
     let scene = "storms of terminated backends, 0 lost";
     play(run, report, scene, 1, |stage: Stage| stage.terminated(storms)).await;
     let scene = "rounds of COMMITs in doubt, nothing sent twice";

@@ -2,13 +2,14 @@
 
 use std::{fmt, sync::atomic::Ordering, time::Duration};
 
+use chrono::{DateTime, Utc};
 use sandbox::{Operation, Sandbox, SandboxConfig};
 use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use super::{
-    forwarder::{Cut, Forwarder, Of},
-    load::Load,
+    forwarder::{Cut, Forwarder, Of, Silence},
+    load::{Load, circumstances},
     servers::{DATABASE, Pair, execute},
 };
 use crate::real::{Account, Caller, Fault, Pace, Replica, World, hold};
@@ -179,20 +180,71 @@ impl Stage {
     }
 
     /// Every connection goes silent, and one caller comes after the other: none may meet one silent
-    /// connection each.
+    /// connection each. What replicas tell each other is heard again, too.
     ///
     /// # Errors
     /// A promise was broken.
     pub(super) async fn silenced_quietly(self) -> Result<Seen, Fault> {
         let (load, caller) = (Load::default(), self.caller());
         load.during(&caller, "busy", load.until_more(SOME)).await?;
+        let frozen_at = Utc::now();
         self.way.freeze();
         let since = Instant::now();
         load.create_one(&caller, "quiet").await?;
         let recovery = since.elapsed();
         load.create_one(&caller, "after").await?;
-        let database = self.pair.primary.connect(DATABASE).await?;
+        let mut database = self.pair.primary.connect(DATABASE).await?;
+        until_it_listens(&mut database, frozen_at).await?;
         self.end(&load, database, recovery).await
+    }
+
+    /// One connection after the other goes silent in the midst of a transaction: the server waits for the rest
+    /// of a statement, with rows locked. What others do is not held up, and what it was about comes to its end.
+    ///
+    /// # Errors
+    /// A promise was broken.
+    pub(super) async fn silenced_midway(self, rounds: u32) -> Result<Seen, Fault> {
+        self.silenced_one_by_one(Silence::Midway, rounds).await
+    }
+
+    /// One connection after the other goes silent as it comes back from its work: its place is taken by a new one.
+    ///
+    /// # Errors
+    /// A promise was broken.
+    pub(super) async fn silenced_coming_back(self, rounds: u32) -> Result<Seen, Fault> {
+        self.silenced_one_by_one(Silence::AsItComesBack, rounds).await
+    }
+
+    async fn silenced_one_by_one(self, when: Silence, rounds: u32) -> Result<Seen, Fault> {
+        let load = Load::default();
+        let mut database = self.pair.primary.connect(DATABASE).await?;
+        match self.silence_one_by_one(&load, when, rounds).await {
+            Ok(slowest) => self.end(&load, database, slowest).await,
+            Err(Fault(fault)) => {
+                let told = circumstances(&self.world, &mut database).await;
+                Err(Fault(format!("{fault}\n{told}")))
+            }
+        }
+    }
+
+    /// Answers how long the slowest of those took that came after a silence.
+    async fn silence_one_by_one(
+        &self,
+        load: &Load,
+        when: Silence,
+        rounds: u32,
+    ) -> Result<Duration, Fault> {
+        let caller = self.caller();
+        let mut slowest = Duration::ZERO;
+        for round in 0..rounds {
+            self.way.silence(when);
+            load.create_one(&caller, &format!("meets-{round}")).await?;
+            hold(self.way.has_silenced(), || "no connection went silent".to_owned())?;
+            let since = Instant::now();
+            load.create_one(&caller, &format!("comes-after-{round}")).await?;
+            slowest = slowest.max(since.elapsed());
+        }
+        Ok(slowest)
     }
 
     /// Every connection of the gateway is ended by the server, again and again.
@@ -275,5 +327,20 @@ impl Stage {
         }
         let database = self.pair.primary.connect(DATABASE).await?;
         self.end(&load, database, slowest).await
+    }
+}
+
+/// Waits until the gateway listens by a connection that began after a time; server and tests have one clock.
+async fn until_it_listens(database: &mut PgConnection, after: DateTime<Utc>) -> Result<(), Fault> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let listens = "select exists (select from pg_stat_activity where backend_start > $1
+                   and application_name = 'partner-gateway' and query like 'LISTEN%')";
+    loop {
+        let found = sqlx::query_scalar(listens).bind(after).fetch_one(&mut *database).await;
+        if found.map_err(Fault::of("the listener"))? {
+            return Ok(());
+        }
+        hold(Instant::now() < deadline, || "notices are heard no more".to_owned())?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -4,19 +4,21 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    Connection, PgConnection, PgPool,
+    Acquire, Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
-
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
     error::{StoreError, StoreResult, store_error},
-    lane::{Doubt, Lane},
+    lane::{Doubt, Lane, bounded},
 };
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 
+/// By which the gateway's sessions are known at the server.
+pub(super) const APPLICATION: &str = "partner-gateway";
 /// How long a caller waits for a connection before it is told that there is none.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the first connection may take.
@@ -90,7 +92,7 @@ impl Notice {
     }
 }
 
-/// Hears what replicas tell each other. Takes one connection of the main pool.
+/// Hears what replicas tell each other, by a connection of its own.
 #[derive(Debug)]
 pub struct NoticeListener(PgListener);
 
@@ -98,11 +100,15 @@ impl NoticeListener {
     /// Waits for the next notice.
     ///
     /// # Errors
-    /// When the connection was lost: listen anew, and take it that notices were lost with it.
+    /// When the connection was lost, went silent, or leads to a server that is no primary any more: listen anew, and
+    /// take it that notices were lost with it.
     pub async fn next(&mut self) -> StoreResult<Notice> {
-        self.0.eager_reconnect(false);
         loop {
-            let Some(notice) = self.0.try_recv().await.map_err(store_error)? else {
+            let Ok(received) = timeout(CHECK_AFTER_IDLE, self.0.try_recv()).await else {
+                self.check().await.map_err(store_error)?;
+                continue;
+            };
+            let Some(notice) = received.map_err(store_error)? else {
                 let lost = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
                 return Err(StoreError::Unavailable(sqlx::Error::Io(lost)));
             };
@@ -111,6 +117,11 @@ impl NoticeListener {
                 return Ok(notice);
             }
         }
+    }
+
+    /// Silence may be peace, or the connection's end.
+    async fn check(&mut self) -> Result<(), sqlx::Error> {
+        refuse_silent(self.0.acquire().await?).await
     }
 }
 
@@ -260,9 +271,16 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn listen(&self) -> StoreResult<NoticeListener> {
-        let mut listener = PgListener::connect_with(self.pool.pool()).await.map_err(store_error)?;
-        listener.listen_all(Notice::CHANNELS).await.map_err(store_error)?;
-        Ok(NoticeListener(listener))
+        // From no pool of ours: a listener that is dropped says goodbye, and gives its place back only then.
+        let options = (*self.pool.pool().connect_options()).clone();
+        let own = pool_options(1, self.pool.doubt().clone()).connect_lazy_with(options);
+        bounded(async {
+            let mut listener = PgListener::connect_with(&own).await.map_err(store_error)?;
+            listener.eager_reconnect(false);
+            listener.listen_all(Notice::CHANNELS).await.map_err(store_error)?;
+            Ok(NoticeListener(listener))
+        })
+        .await
     }
 
     /// Closes both pools once their connections are given back.
@@ -279,10 +297,14 @@ fn connect_options(settings: &DatabaseSettings) -> StoreResult<PgConnectOptions>
             drop(error);
             StoreError::Migration("database.url is not a PostgreSQL URL".into())
         })?;
-    Ok(options.application_name("partner-gateway").options([
+    Ok(options.application_name(APPLICATION).options([
         ("statement_timeout", "10s"),
         ("lock_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "10s"),
+        // The server ends the sessions of a gateway whose machine is gone within half a minute.
+        ("tcp_keepalives_idle", "15"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
         ("timezone", "UTC"),
     ]))
 }
@@ -290,7 +312,7 @@ fn connect_options(settings: &DatabaseSettings) -> StoreResult<PgConnectOptions>
 /// Connects once without a pool, which would tell that time ran out rather than why.
 async fn connect_once(options: &PgConnectOptions) -> StoreResult<()> {
     let connecting = PgConnection::connect_with(options);
-    let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
+    let connected = timeout(CONNECT_TIMEOUT, connecting).await;
     let connection = connected.unwrap_or_else(|_elapsed| {
         Err(sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut)))
     });
@@ -320,7 +342,7 @@ fn pool_options(max_connections: u32, doubt: Doubt) -> PgPoolOptions {
 
 /// Asks a connection that was idle whether it still leads to a primary, and does not wait long for it.
 async fn refuse_silent(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let asked = tokio::time::timeout(CHECK_TIMEOUT, refuse_read_only(connection)).await;
+    let asked = timeout(CHECK_TIMEOUT, refuse_read_only(connection)).await;
     asked.unwrap_or_else(|_elapsed| {
         Err(sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut)))
     })

@@ -2,12 +2,13 @@
 //!
 //! sqlx 0.9.0 (seen 2026-11): a `begin` whose future was dropped can leave its transaction open in the
 //! pool, and the next borrower's writes are acknowledged and lost with it. And a server that vanished
-//! without a word is waited for until TCP gives up. So every piece of work here is bounded in time, and a
-//! connection whose work was not seen to its end is closed instead of given back.
+//! without a word is waited for until TCP gives up. So every piece of work here is bounded in time, its
+//! connection's way back to the pool included, and a connection whose work was not seen to its end is closed
+//! instead of given back.
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -18,15 +19,16 @@ use sqlx::{
     pool::PoolConnection,
     postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
-
+use tokio::sync::watch;
 use tracing::{Instrument, info_span};
 
 use super::error::{StoreError, StoreResult, store_error};
 
 /// How long one piece of work may take. The design asks for recovery within 3 s of a server that
 /// vanishes; no query of the gateway needs a tenth of this.
-const LONGEST_WORK: Duration = Duration::from_millis(2000);
-/// Work that was given up after this long met a server that says nothing any more.
+pub(super) const LONGEST_WORK: Duration = Duration::from_millis(2000);
+/// Work that was given up after this long met a server that says nothing any more; and what comes back to the pool
+/// must give a sign of life within it.
 const SILENCE: Duration = Duration::from_millis(1000);
 
 /// The SQLSTATE of a server that was turned into a standby, and still answers.
@@ -43,16 +45,21 @@ pub(super) struct Lane {
 /// former primary, and whoever was last heard of before that may do so too. A silent one would have to be waited
 /// for, and a former primary does not have what its successor has. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Doubt(Arc<Mutex<Option<Instant>>>);
+pub(super) struct Doubt(Arc<watch::Sender<Option<Instant>>>);
 
 impl Doubt {
     fn raise(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.0.send_replace(Some(Instant::now()));
+    }
+
+    /// Changes whenever it is raised.
+    pub(super) fn watch(&self) -> watch::Receiver<Option<Instant>> {
+        self.0.subscribe()
     }
 
     /// Whether a connection that was idle for so long was last heard of before the doubt arose.
     pub(super) fn covers(&self, idle_for: Duration) -> bool {
-        let raised = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let raised = *self.0.borrow();
         raised.is_some_and(|raised| raised.elapsed() < idle_for)
     }
 }
@@ -113,6 +120,11 @@ impl Lane {
         self.doubt.raise();
     }
 
+    /// Since when its connections are in doubt.
+    pub(super) fn doubt(&self) -> &Doubt {
+        &self.doubt
+    }
+
     /// Begins a transaction.
     pub(super) async fn begin(&self) -> StoreResult<Tx> {
         let begun = in_time(async {
@@ -135,8 +147,17 @@ impl Borrowed {
         self.connection.as_deref_mut().ok_or(Error::PoolClosed)
     }
 
+    /// On a task of its own: sqlx asks what comes back for a sign of life, and would wait for it without end, with
+    /// the connection's place taken (seen with 0.9.0, 2026-11).
+    #[expect(clippy::disallowed_methods, reason = "a drain that closes the pool waits for it")]
     fn give_back(mut self) {
-        drop(self.connection.take());
+        let Some(mut connection) = self.connection.take() else { return };
+        let (returned, doubt) = (connection.return_to_pool(), self.doubt.clone());
+        tokio::spawn(async move {
+            if tokio::time::timeout(SILENCE, returned).await.is_err() {
+                doubt.raise();
+            }
+        });
     }
 
     /// Gives the connection back unless what went wrong was the connection itself, or it leads to a server

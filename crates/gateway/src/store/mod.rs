@@ -33,6 +33,7 @@ mod page;
 mod reread;
 mod rows;
 mod seal;
+mod sessions;
 mod strangers;
 mod sweep_missing;
 mod sweep_pages;

@@ -61,6 +61,8 @@ pub const DISCREPANCIES_OPEN: &str = "gateway_discrepancies_open";
 pub const DB_CONNECTIONS: &str = "gateway_db_pool_connections";
 /// Gauge `{pool}`: the most connections that a pool may have.
 pub const DB_MAX_CONNECTIONS: &str = "gateway_db_pool_max_connections";
+/// Counter: sessions at the database that were ended, since nobody goes on with them.
+pub const DB_SESSIONS_ENDED: &str = "gateway_db_sessions_ended_total";
 /// Counter `{outcome}`: deliveries to webhooks that were sent: `delivered`, `retried`, `failed`.
 pub const WEBHOOK_ATTEMPTS: &str = "gateway_webhook_attempts_total";
 /// Counter: webhooks that the gateway disabled.
@@ -92,7 +94,8 @@ pub fn begin_counters<'a>(providers: impl Iterator<Item = &'a str>) {
         counter!(WEBHOOK_ATTEMPTS, "outcome" => outcome).increment(0);
     }
     counter!(WEBHOOKS_DISABLED).increment(0);
-    for name in [EVENTS_SEALED, TLS_HANDSHAKES_FAILED, HTTP_CONNECTIONS_REFUSED] {
+    for name in [EVENTS_SEALED, DB_SESSIONS_ENDED, TLS_HANDSHAKES_FAILED, HTTP_CONNECTIONS_REFUSED]
+    {
         counter!(name).increment(0);
     }
     for what in ["provider_keys", "token_key", "certificate"] {
@@ -183,6 +186,10 @@ fn describe_all() {
     describe_gauge!(DISCREPANCIES_OPEN, "Discrepancies that are open, by kind.");
     describe_gauge!(DB_CONNECTIONS, "Connections of a pool, by state.");
     describe_gauge!(DB_MAX_CONNECTIONS, "The most connections that a pool may have.");
+    describe_counter!(
+        DB_SESSIONS_ENDED,
+        "Sessions at the database that were ended: nobody went on."
+    );
     describe_counter!(WEBHOOK_ATTEMPTS, "Deliveries to webhooks that were sent, by outcome.");
     describe_counter!(WEBHOOKS_DISABLED, "Webhooks that the gateway disabled.");
     describe_gauge!(WEBHOOKS_PENDING, "Deliveries to webhooks that have not ended.");

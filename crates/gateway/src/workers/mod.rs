@@ -8,6 +8,7 @@ pub mod notices;
 mod outage;
 pub mod prune;
 pub mod seal;
+pub mod sessions;
 pub mod sweep;
 pub mod webhooks;
 
@@ -53,6 +54,10 @@ pub fn start(app: &Arc<App>, poll_every: Duration, tasks: &TaskTracker, stop: &C
     let (app, token) = with();
     tasks.spawn(keep("prune", stop.clone(), move || {
         prune::Prune::new(Arc::clone(&app)).run(token.clone())
+    }));
+    let (app, token) = with();
+    tasks.spawn(keep("sessions", stop.clone(), move || {
+        sessions::Sessions::new(Arc::clone(&app)).run(token.clone())
     }));
 }
 
