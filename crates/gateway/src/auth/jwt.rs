@@ -213,40 +213,44 @@ impl<'a> Parts<'a> {
     }
 
     fn header(&self) -> Result<Header, AuthError> {
-        decoded(self.header, "header")
+        let members = Value::Object(decoded(self.header, "header")?);
+        serde_json::from_value(members).map_err(|_not_ours| AuthError::Malformed("header"))
     }
 
     fn claims(&self) -> Result<Map<String, Value>, AuthError> {
-        decoded(self.claims, "claims").map(|Claims(claims)| claims)
+        decoded(self.claims, "claims")
     }
 }
 
-fn decoded<T: for<'de> Deserialize<'de>>(part: &str, name: &'static str) -> Result<T, AuthError> {
+/// Read to the last member, also where few are acted on: what is no JSON to others is none here.
+fn decoded(part: &str, name: &'static str) -> Result<Map<String, Value>, AuthError> {
     let json = URL_SAFE_NO_PAD.decode(part).map_err(|_not_base64| AuthError::Malformed(name))?;
-    serde_json::from_slice(&json).map_err(|_not_json| AuthError::Malformed(name))
+    let Members(members) =
+        serde_json::from_slice(&json).map_err(|_not_json| AuthError::Malformed(name))?;
+    Ok(members)
 }
 
-/// Claims by name. Of one that is given twice, its issuer may have meant the other.
-struct Claims(Map<String, Value>);
+/// Members by name. Of one that is given twice, its issuer may have meant the other.
+struct Members(Map<String, Value>);
 
-impl<'de> Deserialize<'de> for Claims {
+impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Once;
         impl<'de> Visitor<'de> for Once {
-            type Value = Claims;
+            type Value = Members;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("claims")
+                f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Claims, A::Error> {
-                let mut claims = Map::new();
+            fn visit_map<A: MapAccess<'de>>(self, mut given: A) -> Result<Members, A::Error> {
+                let mut members = Map::new();
                 while let Some((name, value)) = given.next_entry::<String, Value>()? {
-                    if claims.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a claim is given twice"));
+                    if members.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a member is given twice"));
                     }
                 }
-                Ok(Claims(claims))
+                Ok(Members(members))
             }
         }
         deserializer.deserialize_map(Once)

@@ -66,9 +66,19 @@ fn encoded(json: &Value) -> String {
 }
 
 fn signed(header: &Value, claims: &Value, key: &EncodingKey, algorithm: Algorithm) -> String {
-    let message = format!("{}.{}", encoded(header), encoded(claims));
+    sealed(&format!("{}.{}", encoded(header), encoded(claims)), key, algorithm)
+}
+
+fn sealed(message: &str, key: &EncodingKey, algorithm: Algorithm) -> String {
     let signature = jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm).unwrap();
     format!("{message}.{signature}")
+}
+
+/// Signed with the shared secret, whatever these bytes are.
+fn bytes_by_secret(header: &[u8], claims: &[u8]) -> String {
+    let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part));
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    sealed(&format!("{header}.{claims}"), &key, Algorithm::HS256)
 }
 
 /// Signed with the shared secret, whatever the header says.
@@ -235,12 +245,8 @@ async fn what_is_not_a_token_is_refused() {
         ("\"exp\":", "\"exp\":1,\"exp\":"),
     ] {
         let claims = good_claims().to_string().replace(once, twice);
-        let message = format!("{}.{}", encoded(&hs256()), URL_SAFE_NO_PAD.encode(claims));
-        let key = EncodingKey::from_secret(SECRET.as_bytes());
-        let signature =
-            jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
-        let outcome = verify(&format!("{message}.{signature}")).await;
-        assert_eq!(outcome, Err(AuthError::Malformed("claims")), "{twice}");
+        let token = bytes_by_secret(hs256().to_string().as_bytes(), claims.as_bytes());
+        assert_eq!(verify(&token).await, Err(AuthError::Malformed("claims")), "{twice}");
     }
     let list = by_secret(&hs256(), &json!([1]));
     assert_eq!(verify(&list).await, Err(AuthError::Malformed("claims")));
@@ -289,4 +295,21 @@ fn the_caller_reads_nothing_about_our_keys() {
     }
     assert_eq!(AuthError::Missing.challenge(), "Bearer");
     assert!(AuthError::KeysUnavailable.is_unavailable());
+}
+
+#[tokio::test]
+async fn a_header_is_json_in_what_is_not_acted_on_too() {
+    let claims = good_claims().to_string();
+    for rest in [
+        &b"\"x\":\"\xfa\""[..],
+        br#""x":"\ud800""#,
+        br#""x":1,"x":2"#,
+        br#""jwk":{"kty":"oct"},"jwk":{}"#,
+    ] {
+        let header = [&br#"{"alg":"HS256","#[..], rest, b"}"].concat();
+        let outcome = verify(&bytes_by_secret(&header, claims.as_bytes())).await;
+        assert_eq!(outcome, Err(AuthError::Malformed("header")), "{}", rest.escape_ascii());
+    }
+    let header = br#"{"alg":"HS256","x":{"y":["\u00fa"]}}"#;
+    assert!(verify(&bytes_by_secret(header, claims.as_bytes())).await.is_ok());
 }
