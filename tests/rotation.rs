@@ -1,8 +1,12 @@
 //! Keys that are changed while the real program runs: no create fails for it, and none is made twice.
 
-use std::path::Path;
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path};
 
-use nix::sys::signal::Signal;
+use nix::{
+    fcntl::OFlag,
+    sys::{signal::Signal, stat::Mode},
+    unistd::mkfifo,
+};
 use partner_gateway::auth::{MintRequest, Scope, ScopeSet, Tenant, mint};
 use sandbox::{Operation, Provider};
 use secrecy::ExposeSecret;
@@ -223,5 +227,29 @@ async fn the_secret_of_tokens_is_changed_and_a_bad_one_changes_nothing() {
     assert!(believed(&signed(&world, new)).await);
     running.signal(Signal::SIGTERM);
     assert_eq!(running.ended().await.0, Some(0));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_never_read_to_its_end_does_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys_in = Some(folder.path().to_owned());
+    let world = World::with(Settings { gateways: 0, keys_in, ..Settings::default() }).await;
+    let (running, _file, _client) = serve(&world, &[]).await;
+    let [present, _next] = Settings::key_files(folder.path(), "scaleway");
+    std::fs::remove_file(&present).unwrap();
+    mkfifo(&present, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+    let to_write =
+        || OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&present);
+    // It can be opened once somebody has begun to read it.
+    let unended = loop {
+        if let Ok(pipe) = to_write() {
+            break pipe;
+        }
+    };
+    running.signal(Signal::SIGTERM);
+    let (code, told) = running.ended().await;
+    assert_eq!(code, Some(0), "{told:?}");
+    drop(unended);
     world.finish().await;
 }

@@ -148,9 +148,10 @@ pub(super) async fn run(mut subjects: Vec<Subject>, asked: Arc<Notify>, stop: Ca
             let look = tokio::task::spawn_blocking(move || {
                 files.iter().map(|file| read_secret_file(file)).collect::<Look>()
             });
-            match look.await {
-                Ok(look) => subject.step(look, at_once),
-                Err(error) => warn!(%error, "files of secrets could not be looked at"),
+            match stop.run_until_cancelled(look).await {
+                None => return,
+                Some(Ok(look)) => subject.step(look, at_once),
+                Some(Err(error)) => warn!(%error, "files of secrets could not be looked at"),
             }
         }
     }
