@@ -16,10 +16,10 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures::Stream;
 use metrics::gauge;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use super::{
     problem::Problem,
@@ -111,14 +111,18 @@ impl Lifetime {
             return Err(Problem::unavailable("the process is going down"));
         }
         let place = state.streams.enter(caller.tenant.as_str())?;
-        let left = (caller.expires_at - Utc::now()).to_std().unwrap_or_default();
-        let expiry = Box::pin(tokio::time::sleep(left));
-        Ok(Self { _place: place, draining: state.draining.clone(), expiry })
+        Ok(Self::until(caller.expires_at, place, state.draining.clone()))
+    }
+
+    fn until(expires_at: DateTime<Utc>, place: Place, draining: Draining) -> Self {
+        let left = (expires_at - Utc::now()).to_std().unwrap_or_default();
+        Self { _place: place, draining, expiry: Box::pin(tokio::time::sleep(left)) }
     }
 
     /// Whether the stream must end.
     pub(crate) fn is_over(&self) -> bool {
-        self.draining.has_begun() || self.expiry.is_elapsed()
+        // Whether the timer has elapsed is known to it only once it was waited for.
+        self.draining.has_begun() || self.expiry.deadline() <= Instant::now()
     }
 
     /// Comes back once it must. It may be broken off and called again.
@@ -144,14 +148,18 @@ where
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_tenant_has_so_many_and_all_have_so_many_and_places_come_back() {
-        let streams = EventStreams::new(&LimitsConfig {
+    fn streams() -> Arc<EventStreams> {
+        EventStreams::new(&LimitsConfig {
             requests_per_second: 1,
             burst: 1,
             event_streams: 2,
             event_streams_in_all: 3,
-        });
+        })
+    }
+
+    #[test]
+    fn a_tenant_has_so_many_and_all_have_so_many_and_places_come_back() {
+        let streams = streams();
         let refusal = |tenant: &str| streams.enter(tenant).unwrap_err();
         let (first, _second) = (streams.enter("crm").unwrap(), streams.enter("crm").unwrap());
         assert_eq!(
@@ -166,14 +174,22 @@ mod tests {
         assert_eq!(streams.open.lock().unwrap().values().sum::<u32>(), 3);
     }
 
+    #[tokio::test]
+    async fn a_stream_that_is_never_waited_for_ends_with_its_token_too() {
+        let begin = |expires_at: DateTime<Utc>, draining: &Draining| {
+            Lifetime::until(expires_at, streams().enter("crm").unwrap(), draining.clone())
+        };
+        let draining = Draining::default();
+        let soon = Utc::now() + Duration::from_secs(3600);
+        assert!(begin(Utc::now(), &draining).is_over());
+        assert!(!begin(soon, &draining).is_over());
+        draining.begin();
+        assert!(begin(soon, &draining).is_over());
+    }
+
     #[test]
     fn a_tenant_without_streams_takes_no_room() {
-        let streams = EventStreams::new(&LimitsConfig {
-            requests_per_second: 1,
-            burst: 1,
-            event_streams: 2,
-            event_streams_in_all: 3,
-        });
+        let streams = streams();
         for n in 0..100 {
             drop(streams.enter(&format!("tenant-{n}")).unwrap());
         }
