@@ -10,6 +10,7 @@ use partner_gateway::store::{
 };
 use secrecy::SecretString;
 use serde_json::json;
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use test_database::TestDatabase;
 use uuid::Uuid;
 
@@ -134,6 +135,47 @@ async fn a_lease_is_not_spent_by_waiting_for_others() {
             .await
             .unwrap();
     assert!(lease_until >= released_at + LEASE, "the lease began before it was waited for");
+    pool.close().await;
+    store.close().await;
+}
+
+/// A session of this name, and its id at the server.
+async fn session(url: &str, application: &str) -> (PgConnection, i32) {
+    let options: PgConnectOptions = url.parse().unwrap();
+    let options = options.application_name(application);
+    let mut connection = PgConnection::connect_with(&options).await.unwrap();
+    let pid = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut connection).await;
+    (connection, pid.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_all_sessions_only_ours_that_stopped_within_a_transaction_are_ended() {
+    let database = TestDatabase::new(embedded_migrations()).await.unwrap();
+    let url = database.url();
+    let settings = DatabaseSettings { url: SecretString::from(url), max_connections: 4 };
+    let store = Store::connect(&settings).await.unwrap();
+    let listener = store.listen().await.unwrap();
+    let (mut stalled, pid) = session(url, "partner-gateway").await;
+    let (mut idle, _) = session(url, "partner-gateway").await;
+    let (mut of_a_person, _) = session(url, "psql").await;
+    for connection in [&mut stalled, &mut of_a_person] {
+        sqlx::query("begin").execute(connection).await.unwrap();
+    }
+    let pool = database.pool().await.unwrap();
+    let waits = "select exists (select 1 from pg_stat_activity where pid = $1
+                 and state = 'idle in transaction' and wait_event = 'ClientRead')";
+    while !sqlx::query_scalar::<_, bool>(waits).bind(pid).fetch_one(&pool).await.unwrap() {}
+
+    let hour = Duration::from_secs(3600);
+    assert_eq!(store.end_stalled_sessions(hour).await.unwrap(), 0, "it may go on");
+    assert_eq!(store.end_stalled_sessions(Duration::ZERO).await.unwrap(), 1);
+    let ask = "select 1";
+    assert!(sqlx::query(ask).execute(&mut stalled).await.is_err());
+    for connection in [&mut idle, &mut of_a_person] {
+        sqlx::query(ask).execute(connection).await.unwrap();
+    }
+    assert!(store.ping().await.is_ok());
+    drop((listener, stalled, idle, of_a_person));
     pool.close().await;
     store.close().await;
 }

@@ -180,7 +180,7 @@ impl Stage {
     }
 
     /// Every connection goes silent, and one caller comes after the other: none may meet one silent
-    /// connection each. What replicas tell each other is heard again, too.
+    /// connection each. The gateway listens anew to what replicas tell each other, too.
     ///
     /// # Errors
     /// A promise was broken.
@@ -190,11 +190,14 @@ impl Stage {
         let frozen_at = Utc::now();
         self.way.freeze();
         let since = Instant::now();
-        load.create_one(&caller, "quiet").await?;
-        let recovery = since.elapsed();
-        load.create_one(&caller, "after").await?;
         let mut database = self.pair.primary.connect(DATABASE).await?;
-        until_it_listens(&mut database, frozen_at).await?;
+        let creates = async {
+            load.create_one(&caller, "quiet").await?;
+            let recovery = since.elapsed();
+            load.create_one(&caller, "after").await?;
+            Ok(recovery)
+        };
+        let (recovery, ()) = tokio::try_join!(creates, until_it_listens(&mut database, frozen_at))?;
         self.end(&load, database, recovery).await
     }
 
@@ -238,8 +241,11 @@ impl Stage {
         let mut slowest = Duration::ZERO;
         for round in 0..rounds {
             self.way.silence(when);
+            let since = Instant::now();
             load.create_one(&caller, &format!("meets-{round}")).await?;
             hold(self.way.has_silenced(), || "no connection went silent".to_owned())?;
+            let held_up = since.elapsed();
+            hold(held_up < PACE.lease, || format!("{held_up:?}: it was left to its lease"))?;
             let since = Instant::now();
             load.create_one(&caller, &format!("comes-after-{round}")).await?;
             slowest = slowest.max(since.elapsed());

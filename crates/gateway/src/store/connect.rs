@@ -138,7 +138,7 @@ impl Store {
     /// When the URL is not one, or nothing answers there.
     pub async fn connect(settings: &DatabaseSettings) -> StoreResult<Self> {
         let options = connect_options(settings)?;
-        connect_once(&options).await?;
+        connect_in_time(&options).await?.close().await.map_err(store_error)?;
         let doubt = Doubt::default();
         let lane = |connections| {
             let pool = pool_options(connections, doubt.clone());
@@ -169,7 +169,7 @@ impl Store {
         // for another process that is migrating.
         let options = (*self.pool.pool().connect_options()).clone();
         let options = options.options([("statement_timeout", "0"), ("lock_timeout", "60s")]);
-        let mut connection = PgConnection::connect_with(&options).await.map_err(store_error)?;
+        let mut connection = connect_in_time(&options).await?;
         let migrated = MIGRATOR.run(&mut connection).await.map_err(failed);
         let closed = connection.close().await.map_err(store_error);
         migrated.and(closed)
@@ -272,8 +272,13 @@ impl Store {
     /// When the database does not answer.
     pub async fn listen(&self) -> StoreResult<NoticeListener> {
         // From no pool of ours: a listener that is dropped says goodbye, and gives its place back only then.
-        let options = (*self.pool.pool().connect_options()).clone();
-        let own = pool_options(1, self.pool.doubt().clone()).connect_lazy_with(options);
+        let own = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .after_connect(|connection, _| Box::pin(refuse_read_only(connection)))
+            .connect_lazy_with((*self.pool.pool().connect_options()).clone());
         bounded(async {
             let mut listener = PgListener::connect_with(&own).await.map_err(store_error)?;
             listener.eager_reconnect(false);
@@ -301,7 +306,9 @@ fn connect_options(settings: &DatabaseSettings) -> StoreResult<PgConnectOptions>
         ("statement_timeout", "10s"),
         ("lock_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "10s"),
-        // The server ends the sessions of a gateway whose machine is gone within half a minute.
+        // The server ends the sessions of a gateway whose machine is gone within half a minute: what it has
+        // sent is not acknowledged, or it asks.
+        ("tcp_user_timeout", "30000"),
         ("tcp_keepalives_idle", "15"),
         ("tcp_keepalives_interval", "5"),
         ("tcp_keepalives_count", "3"),
@@ -309,14 +316,13 @@ fn connect_options(settings: &DatabaseSettings) -> StoreResult<PgConnectOptions>
     ]))
 }
 
-/// Connects once without a pool, which would tell that time ran out rather than why.
-async fn connect_once(options: &PgConnectOptions) -> StoreResult<()> {
-    let connecting = PgConnection::connect_with(options);
-    let connected = timeout(CONNECT_TIMEOUT, connecting).await;
-    let connection = connected.unwrap_or_else(|_elapsed| {
+/// Connects without a pool, which would tell that time ran out rather than why.
+async fn connect_in_time(options: &PgConnectOptions) -> StoreResult<PgConnection> {
+    let connected = timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await;
+    let connected = connected.unwrap_or_else(|_elapsed| {
         Err(sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut)))
     });
-    connection.map_err(store_error)?.close().await.map_err(store_error)
+    connected.map_err(store_error)
 }
 
 fn pool_options(max_connections: u32, doubt: Doubt) -> PgPoolOptions {

@@ -2,13 +2,13 @@
 //!
 //! sqlx 0.9.0 (seen 2026-11): a `begin` whose future was dropped can leave its transaction open in the
 //! pool, and the next borrower's writes are acknowledged and lost with it. And a server that vanished
-//! without a word is waited for until TCP gives up. So every piece of work here is bounded in time, its
-//! connection's way back to the pool included, and a connection whose work was not seen to its end is closed
+//! without a word is waited for until TCP gives up. So every piece of work here is bounded in time (a stream
+//! of rows: each of its rows), its connection's way back to the pool included, and a connection whose work was not seen to its end is closed
 //! instead of given back.
 
 use std::{
     future::Future,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -19,7 +19,6 @@ use sqlx::{
     pool::PoolConnection,
     postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
-use tokio::sync::watch;
 use tracing::{Instrument, info_span};
 
 use super::error::{StoreError, StoreResult, store_error};
@@ -45,21 +44,18 @@ pub(super) struct Lane {
 /// former primary, and whoever was last heard of before that may do so too. A silent one would have to be waited
 /// for, and a former primary does not have what its successor has. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Doubt(Arc<watch::Sender<Option<Instant>>>);
+pub(super) struct Doubt(Arc<Mutex<Option<Instant>>>);
 
 impl Doubt {
-    fn raise(&self) {
-        self.0.send_replace(Some(Instant::now()));
-    }
-
-    /// Changes whenever it is raised.
-    pub(super) fn watch(&self) -> watch::Receiver<Option<Instant>> {
-        self.0.subscribe()
+    /// Whoever was last heard of before `then` is in doubt.
+    fn raise(&self, then: Instant) {
+        let mut raised = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *raised = (*raised).max(Some(then));
     }
 
     /// Whether a connection that was idle for so long was last heard of before the doubt arose.
     pub(super) fn covers(&self, idle_for: Duration) -> bool {
-        let raised = *self.0.borrow();
+        let raised = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         raised.is_some_and(|raised| raised.elapsed() < idle_for)
     }
 }
@@ -110,19 +106,14 @@ impl Lane {
         Self { pool, doubt }
     }
 
-    /// The pool itself, for what is no work on rows: its numbers, its end, migrations, notices.
+    /// The pool itself, for what is no work on rows: its numbers, its options, its end.
     pub(super) fn pool(&self) -> &PgPool {
         &self.pool
     }
 
     /// Connections that were last heard of before now may lead to a former primary, or nowhere.
     pub(super) fn distrust(&self) {
-        self.doubt.raise();
-    }
-
-    /// Since when its connections are in doubt.
-    pub(super) fn doubt(&self) -> &Doubt {
-        &self.doubt
+        self.doubt.raise(Instant::now());
     }
 
     /// Begins a transaction.
@@ -154,8 +145,9 @@ impl Borrowed {
         let Some(mut connection) = self.connection.take() else { return };
         let (returned, doubt) = (connection.return_to_pool(), self.doubt.clone());
         tokio::spawn(async move {
+            let asked = Instant::now();
             if tokio::time::timeout(SILENCE, returned).await.is_err() {
-                doubt.raise();
+                doubt.raise(asked);
             }
         });
     }
@@ -173,7 +165,7 @@ impl Borrowed {
             && is_read_only(error.as_ref())
         {
             // So may others that were made when it still was a primary.
-            self.doubt.raise();
+            self.doubt.raise(Instant::now());
         }
         if is_sound {
             self.give_back();
@@ -186,7 +178,7 @@ impl Drop for Borrowed {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             if self.busy_since.elapsed() >= SILENCE {
-                self.doubt.raise();
+                self.doubt.raise(Instant::now());
             }
             // Without a goodbye, which might not be heard.
             drop(connection.detach());
@@ -295,8 +287,11 @@ mod tests {
     fn a_doubt_is_of_those_that_were_heard_of_before_it() {
         let doubt = Doubt::default();
         assert!(!doubt.covers(Duration::from_secs(3600)));
-        doubt.clone().raise();
+        doubt.clone().raise(Instant::now());
         assert!(doubt.covers(Duration::from_secs(3600)));
         assert!(!doubt.covers(Duration::ZERO), "it was heard of since");
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(7200)).unwrap();
+        doubt.raise(long_ago);
+        assert!(doubt.covers(Duration::from_secs(3600)), "a later doubt stands");
     }
 }

@@ -70,6 +70,7 @@ pub use organizations::{OrganizationFilter, OrganizationOrder};
 pub use outcomes::{NextState, Outcome, Recorded};
 pub use page::{PageAfter, PageOf, PageRequest};
 pub use seal::{FeedHead, Sealed};
+pub use sessions::STALLED_AFTER;
 pub use sweep_missing::Unlisted;
 pub use sweep_pages::{Describe, Judge, ReadBy, SweptPage};
 pub use sweep_rows::{Sweep, SweepPhase, SweepState, Sweeps};

@@ -8,12 +8,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::outage::Outage;
-use crate::{app::App, store::StoreResult, telemetry::metrics::DB_SESSIONS_ENDED};
+use crate::{
+    app::App,
+    store::{STALLED_AFTER, StoreResult},
+    telemetry::metrics::DB_SESSIONS_ENDED,
+};
 
-/// How often a replica looks for sessions of another one that is gone.
-const EVERY: Duration = Duration::from_secs(5);
-/// A connection is given up a moment before the server counts it so.
-const MOMENT: Duration = Duration::from_millis(100);
+/// Whoever waits for the rows is told to come again after two seconds; one look costs less than a request.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// The worker that ends sessions.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// A worker that looks whenever a connection of this process went silent, and every five seconds.
+    /// A worker that looks every second, for its own process and for others that are gone.
     #[must_use]
     pub fn new(app: Arc<App>) -> Self {
         Self { app, outage: Outage::new("sessions") }
@@ -34,26 +36,20 @@ impl Sessions {
     /// # Errors
     /// When the database fails.
     pub async fn step(&self) -> StoreResult<u64> {
-        let ended = self.app.store().end_stalled_sessions().await?;
-        let ended = u64::try_from(ended).unwrap_or(0);
+        let ended = self.app.store().end_stalled_sessions(STALLED_AFTER).await?;
         counter!(DB_SESSIONS_ENDED).increment(ended);
         Ok(ended)
     }
 
     /// Steps until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut doubts = self.app.store().connection_doubts();
         loop {
             let stepped = self.step().await;
             if let Some(sessions) = self.outage.note(stepped).filter(|ended| *ended > 0) {
                 warn!(sessions, "sessions at the database that nobody goes on with were ended");
             }
-            let pause = self.outage.pause();
-            let next = async {
-                let _ = tokio::time::timeout(pause.unwrap_or(EVERY), doubts.changed()).await;
-                tokio::time::sleep(MOMENT).await;
-            };
-            if stop.run_until_cancelled(next).await.is_none() {
+            let pause = self.outage.pause().unwrap_or(EVERY);
+            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return;
             }
         }
