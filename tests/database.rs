@@ -5,8 +5,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures::{FutureExt, future::join_all};
 use partner_gateway::store::{
-    BeginCreate, BeginOptions, Certainty, CreateBudget, DatabaseSettings, NewOperation,
-    OperationKind, OrgStatus, Organization, Store, TenantScope, embedded_migrations,
+    BeginCreate, BeginOptions, Certainty, CreateBudget, DatabaseSettings, NewOperation, NextState,
+    Operation, OperationKind, OrgStatus, Organization, Outcome, Store, TenantScope,
+    embedded_migrations,
 };
 use secrecy::SecretString;
 use serde_json::json;
@@ -50,6 +51,10 @@ pub(crate) fn organization(n: usize) -> Organization {
 }
 
 async fn begin(store: &Store, org: &Organization) -> Option<Uuid> {
+    begin_operation(store, org).await.map(|begun| begun.organization_id)
+}
+
+async fn begin_operation(store: &Store, org: &Organization) -> Option<Operation> {
     let operation = NewOperation {
         id: Uuid::now_v7(),
         kind: OperationKind::Create,
@@ -60,7 +65,7 @@ async fn begin(store: &Store, org: &Organization) -> Option<Uuid> {
     };
     let options = BeginOptions { lease: LEASE, budget: &BUDGET, key: None };
     match store.begin_create(org, &operation, options).await {
-        Ok(BeginCreate::Begun(begun)) => Some(begun.organization_id),
+        Ok(BeginCreate::Begun(begun)) => Some(*begun),
         Ok(BeginCreate::AlreadyMapped(_) | BeginCreate::Replay(_)) | Err(_) => None,
     }
 }
@@ -177,5 +182,28 @@ async fn of_all_sessions_only_ours_that_stopped_within_a_transaction_are_ended()
     assert!(store.ping().await.is_ok());
     drop((listener, stalled, idle, of_a_person));
     pool.close().await;
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_outcome_that_is_refused_is_undone_before_that_is_told() {
+    let database = TestDatabase::new(embedded_migrations()).await.unwrap();
+    let url = SecretString::from(database.url());
+    let store = Store::connect(&DatabaseSettings { url, max_connections: 4 }).await.unwrap();
+    begin(&store, &organization(1)).await.unwrap();
+    let operation = begin_operation(&store, &organization(2)).await.unwrap();
+    let outcome = Outcome {
+        next: NextState::Accepted { after: Duration::ZERO, give_back_send: true },
+        change: &|org| "cust-1".clone_into(&mut org.customer_id),
+        members: &[],
+        event: None,
+        actor: None,
+        provider_request_id: None,
+        is_accounted: true,
+    };
+    let refused = store.record(&operation, None, &outcome).await.unwrap_err();
+    assert_eq!(refused.constraint(), Some("organizations_customer_key"));
+    let outcomes = store.pools().into_iter().find(|pool| pool.name == "outcomes").unwrap();
+    assert_eq!(outcomes.open, 1, "a connection that was thrown away keeps its locks for a while");
     store.close().await;
 }

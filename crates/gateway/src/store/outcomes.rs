@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     connect::Store,
-    error::{StoreResult, store_error},
+    error::{StoreError, StoreResult, store_error},
     events::{EventContext, append_events},
     gates::{note_create_success, note_read, note_unknown_create},
     lane::{Tx, bounded, traced},
@@ -133,11 +133,34 @@ async fn record_in(
     outcome: &Outcome<'_>,
 ) -> StoreResult<Recorded> {
     crash_point!("record.begin");
-    let moved = move_on(tx.get()?, operation, &outcome.next, outcome.is_accounted);
-    let Some(updated) = moved.await? else {
+    let written = match write(&mut tx, operation, evidence, outcome).await {
+        Ok(written) => written,
+        // The connection is sound. What it has locked must not be passed by for the moment that its end takes.
+        Err(refused @ StoreError::Constraint { .. }) => {
+            tx.rollback().await?;
+            return Err(refused);
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(updated) = written else {
         tx.rollback().await?;
         return Ok(Recorded::Fenced);
     };
+    crash_point!("record.commit");
+    tx.commit().await.map_err(store_error)?;
+    crash_point!("record.committed");
+    Ok(Recorded::Applied(Box::new(updated)))
+}
+
+/// `None` where somebody else has the operation, or it has ended.
+async fn write(
+    tx: &mut Tx,
+    operation: &Operation,
+    evidence: Option<&Evidence>,
+    outcome: &Outcome<'_>,
+) -> StoreResult<Option<Operation>> {
+    let moved = move_on(tx.get()?, operation, &outcome.next, outcome.is_accounted);
+    let Some(updated) = moved.await? else { return Ok(None) };
     if let Some(evidence) = evidence {
         insert_evidence(tx.get()?, operation.id, evidence).await?;
     }
@@ -160,10 +183,7 @@ async fn record_in(
         note_create(tx.get()?, operation, &outcome.next).await?;
     }
     notify(tx.get()?, operation.id).await?;
-    crash_point!("record.commit");
-    tx.commit().await.map_err(store_error)?;
-    crash_point!("record.committed");
-    Ok(Recorded::Applied(Box::new(updated)))
+    Ok(Some(updated))
 }
 
 async fn note_create(
