@@ -14,7 +14,8 @@ async fn a_lost_create_is_found_understood_and_settled() {
     let made = made.id.to_string();
     scene.sign_in().await;
     let tab = &mut scene.tab;
-    assert!(tab.text().await.contains("1 operation waits for a person"));
+    let overview = tab.text().await;
+    assert!(overview.contains("1 operation waits for a person"), "{overview}");
 
     tab.follow("nav a[href='/ops/operations']").await;
     assert!(tab.text().await.contains("For a person to settle"));
