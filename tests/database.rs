@@ -50,6 +50,11 @@ pub(crate) fn organization(n: usize) -> Organization {
     }
 }
 
+async fn connect(database: &TestDatabase, max_connections: u32) -> Store {
+    let url = SecretString::from(database.url());
+    Store::connect(&DatabaseSettings { url, max_connections }).await.unwrap()
+}
+
 async fn begin(store: &Store, org: &Organization) -> Option<Uuid> {
     begin_operation(store, org).await.map(|begun| begun.organization_id)
 }
@@ -85,8 +90,7 @@ async fn broken_off<T>(work: impl Future<Output = T>, polls: usize) -> Option<T>
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_acknowledged_is_there_whatever_was_broken_off_before() {
     let database = TestDatabase::new(embedded_migrations()).await.unwrap();
-    let url = SecretString::from(database.url());
-    let store = Store::connect(&DatabaseSettings { url, max_connections: 4 }).await.unwrap();
+    let store = connect(&database, 4).await;
     store.migrate().await.unwrap();
     for round in 0..40 {
         let abandoned = (0..8).map(|n| {
@@ -98,8 +102,7 @@ async fn what_is_acknowledged_is_there_whatever_was_broken_off_before() {
         let acknowledged = begin(&store, &org).await.expect("the pool still works");
         let kept = store.get_organization(&TenantScope::All, acknowledged).await.unwrap();
         assert!(kept.is_some(), "round {round}: an acknowledged row is lost");
-        let url = SecretString::from(database.url());
-        let other = Store::connect(&DatabaseSettings { url, max_connections: 1 }).await.unwrap();
+        let other = connect(&database, 1).await;
         let seen = other.get_organization(&TenantScope::All, acknowledged).await.unwrap();
         assert!(seen.is_some(), "round {round}: nobody else sees an acknowledged row");
         other.close().await;
@@ -118,8 +121,7 @@ async fn until_a_lock_is_waited_for(pool: &sqlx::PgPool) -> DateTime<Utc> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_is_not_spent_by_waiting_for_others() {
     let database = TestDatabase::new(embedded_migrations()).await.unwrap();
-    let url = SecretString::from(database.url());
-    let store = Store::connect(&DatabaseSettings { url, max_connections: 4 }).await.unwrap();
+    let store = connect(&database, 4).await;
     let pool = database.pool().await.unwrap();
     let mut other = pool.begin().await.unwrap();
     sqlx::query("insert into provider_gates (provider) values ('scaleway')")
@@ -157,8 +159,7 @@ async fn session(url: &str, application: &str) -> (PgConnection, i32) {
 async fn of_all_sessions_only_ours_that_stopped_within_a_transaction_are_ended() {
     let database = TestDatabase::new(embedded_migrations()).await.unwrap();
     let url = database.url();
-    let settings = DatabaseSettings { url: SecretString::from(url), max_connections: 4 };
-    let store = Store::connect(&settings).await.unwrap();
+    let store = connect(&database, 4).await;
     let listener = store.listen().await.unwrap();
     let (mut stalled, pid) = session(url, "partner-gateway").await;
     let (mut idle, _) = session(url, "partner-gateway").await;
@@ -188,8 +189,7 @@ async fn of_all_sessions_only_ours_that_stopped_within_a_transaction_are_ended()
 #[tokio::test]
 async fn an_outcome_that_is_refused_is_undone_before_that_is_told() {
     let database = TestDatabase::new(embedded_migrations()).await.unwrap();
-    let url = SecretString::from(database.url());
-    let store = Store::connect(&DatabaseSettings { url, max_connections: 4 }).await.unwrap();
+    let store = connect(&database, 4).await;
     begin(&store, &organization(1)).await.unwrap();
     let operation = begin_operation(&store, &organization(2)).await.unwrap();
     let outcome = Outcome {

@@ -274,13 +274,11 @@ async fn carry(
         let mut before = 0;
         loop {
             let message = read_message(&mut from_client, true).await?;
-            let moment = if message.starts_with(b"S") {
-                standing.lock().unwrap_or_else(PoisonError::into_inner).moment(before)
-            } else {
-                None
-            };
-            if moment.is_some() && shared.take_silence(moment) {
-                return std::future::pending().await;
+            if message.starts_with(b"S") {
+                let moment = standing.lock().unwrap_or_else(PoisonError::into_inner).moment(before);
+                if shared.take_silence(moment) {
+                    return std::future::pending().await;
+                }
             }
             before = message[0];
             if message.starts_with(b"Q") && message.ends_with(b"commit\0") {

@@ -272,12 +272,9 @@ impl Store {
     /// When the database does not answer.
     pub async fn listen(&self) -> StoreResult<NoticeListener> {
         // From no pool of ours: a listener that is dropped says goodbye, and gives its place back only then.
-        let own = PgPoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
+        let own = pool_options(1, Doubt::default())
             .idle_timeout(None)
             .max_lifetime(None)
-            .after_connect(|connection, _| Box::pin(refuse_read_only(connection)))
             .connect_lazy_with((*self.pool.pool().connect_options()).clone());
         bounded(async {
             let mut listener = PgListener::connect_with(&own).await.map_err(store_error)?;

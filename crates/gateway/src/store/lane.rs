@@ -3,8 +3,8 @@
 //! sqlx 0.9.0 (seen 2026-11): a `begin` whose future was dropped can leave its transaction open in the
 //! pool, and the next borrower's writes are acknowledged and lost with it. And a server that vanished
 //! without a word is waited for until TCP gives up. So every piece of work here is bounded in time (a stream
-//! of rows: each of its rows), its connection's way back to the pool included, and a connection whose work was not seen to its end is closed
-//! instead of given back.
+//! of rows: each of its rows), its connection's way back to the pool included, and a connection whose work was
+//! not seen to its end is closed instead of given back.
 
 use std::{
     future::Future,
