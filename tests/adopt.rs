@@ -1,5 +1,6 @@
 //! Mapping organizations that exist already.
 
+use partner_gateway::auth::Scope;
 use sandbox::Provider;
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ const ADOPT: &str = "/v1/organizations/adopt";
 #[tokio::test]
 async fn an_organization_at_scaleway_is_adopted_as_it_is_there() {
     let world = World::new().await;
-    let client = world.client();
+    let client = world.client_with("crm", Scope::ALL);
     let id = world.providers().seed(Provider::Scaleway, 1).unwrap()[0];
     let there = world.providers().scaleway_organization(id).unwrap();
     let body = json!({"provider": "scaleway", "provider_org_id": id, "customer_id": "cust-1",
@@ -27,7 +28,7 @@ async fn an_organization_at_scaleway_is_adopted_as_it_is_there() {
     let mut other = body.clone();
     other["customer_id"] = json!("cust-2");
     client.post(ADOPT, &other).await.problem(409, "provider_org_already_mapped");
-    let elsewhere = world.client_of("shop").post(ADOPT, &body).await;
+    let elsewhere = world.client_with("shop", Scope::ALL).post(ADOPT, &body).await;
     elsewhere.problem(409, "provider_org_already_mapped");
     let second = world.providers().seed(Provider::Scaleway, 1).unwrap()[0];
     other = body.clone();
@@ -42,15 +43,17 @@ async fn an_organization_at_scaleway_is_adopted_as_it_is_there() {
 #[tokio::test]
 async fn an_organization_at_archera_is_adopted_on_the_callers_word() {
     let world = World::new().await;
-    let client = world.client();
-    let body = json!({"provider": "archera", "provider_org_id": "org-77", "customer_id": "cust-1"});
+    let client = world.client_with("crm", Scope::ALL);
+    let id = "6170692e-7363-616c-6577-61792e636f6d";
+    let body = json!({"provider": "archera", "provider_org_id": id, "customer_id": "cust-1",
+                      "confirm_unverified": true});
     let problem = client.post(ADOPT, &body).await.problem(422, "validation_failed");
     assert_eq!(Reply::pointers(&problem), ["/name"]);
     let mut named = body;
     named["name"] = json!("Acme");
     let org = client.post(ADOPT, &named).await.expect(201);
     assert_eq!((&org["certainty"], &org["observed_at"]), (&json!("asserted"), &Value::Null));
-    assert_eq!(org["provider_org_id"], "org-77");
+    assert_eq!(org["provider_org_id"], id);
     assert!(world.providers().requests().is_empty());
     world.finish().await;
 }
@@ -58,10 +61,10 @@ async fn an_organization_at_archera_is_adopted_on_the_callers_word() {
 #[tokio::test]
 async fn what_is_not_there_or_not_well_said_is_not_adopted() {
     let world = World::new().await;
-    let client = world.client();
+    let client = world.client_with("crm", Scope::ALL);
     let unknown = json!({"provider": "scaleway", "customer_id": "cust-1",
                          "provider_org_id": "6170692e-7363-616c-6577-61792e636f6d"});
-    client.post(ADOPT, &unknown).await.problem(409, "missing_at_provider");
+    client.post(ADOPT, &unknown).await.problem(422, "not_found_at_provider");
     let nowhere = json!({"provider": "nowhere", "customer_id": "cust-1", "provider_org_id": "x"});
     let problem = client.post(ADOPT, &nowhere).await.problem(422, "validation_failed");
     assert_eq!(Reply::pointers(&problem), ["/provider"]);

@@ -163,6 +163,7 @@ async fn a_person_says_that_it_was_done() {
 
     let applied = json!({
         "outcome": "applied", "provider_org_id": made.id, "reason": "seen in the console",
+        "confirm_unverified": true,
     });
     let resolved = resolve(&client, &operation, &applied).await;
     assert_eq!(resolved["state"], "succeeded");

@@ -27,6 +27,7 @@ mod lock;
 mod lost_answers;
 mod members;
 mod outages;
+mod ownership;
 mod patch;
 mod read;
 mod reporting;

@@ -176,7 +176,10 @@ async fn what_is_there_and_not_mapped_is_the_admins_to_adopt() {
     wrong.problem(422, "wrong_action");
     let faults = resolve(&admin, &all[0], &json!({"action": "adopt"})).await;
     let faults = faults.problem(422, "validation_failed");
-    assert_eq!(crate::harness::Reply::pointers(&faults), ["/tenant", "/customer_id"]);
+    assert_eq!(crate::harness::Reply::pointers(&faults), ["/customer_id"]);
+    let unassigned = json!({"action": "adopt", "customer_id": "cust-9"});
+    let faults = resolve(&admin, &all[0], &unassigned).await.problem(422, "validation_failed");
+    assert_eq!(crate::harness::Reply::pointers(&faults), ["/tenant"]);
 
     let adopt = json!({"action": "adopt", "tenant": "crm", "customer_id": "cust-9"});
     let adopted = resolve(&admin, &all[0], &adopt).await.expect(200);

@@ -10,6 +10,7 @@ mod child_org;
 mod error;
 mod field;
 mod ids;
+mod matching;
 mod provider;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -22,4 +23,5 @@ pub use child_org::{
 pub use error::{Effect, Error, FieldFault, Kind, ProviderAnswer, Result};
 pub use field::Field;
 pub use ids::{CustomerId, InvalidId, ProviderName, ProviderOrgId};
+pub use matching::{CLOCK_SKEW, CreateTraits, Likeness, OrgTraits};
 pub use provider::{OrgOrder, OrgQuery, Page, PageToken, PartnerProvider, Reply};

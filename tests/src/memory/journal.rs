@@ -11,9 +11,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use partner_gateway::{
     operations::Journal,
     store::{
-        BeginCreate, BeginOptions, BeginUpdate, CreateBudget, Due, Evidence, KeyClaim,
-        NewOperation, NewOrganization, Operation, OperationKind, OperationState, Organization,
-        Outcome, Plan, Recorded, StoreError, StoreResult, TenantScope,
+        BeginCreate, BeginOptions, BeginUpdate, CreateBudget, CreateKeys, Due, Evidence, KeyClaim,
+        KnownMapping, NewOperation, NewOrganization, OpenCreate, Operation, OperationKind,
+        OperationState, Organization, Outcome, Plan, Recorded, StoreError, StoreResult,
+        TenantScope,
     },
 };
 use uuid::Uuid;
@@ -259,6 +260,10 @@ impl Journal for MemoryJournal {
         .await
     }
 
+    async fn evidence_of(&self, operation_id: Uuid) -> StoreResult<Vec<Evidence>> {
+        self.call("evidence_of", |tables, _| Ok(tables.evidence_of(operation_id).to_vec())).await
+    }
+
     async fn proven_provider_org_id(&self, operation_id: Uuid) -> StoreResult<Option<String>> {
         self.call("proven_provider_org_id", |tables, _| {
             Ok(tables.proven_provider_org_id(operation_id))
@@ -266,12 +271,21 @@ impl Journal for MemoryJournal {
         .await
     }
 
-    async fn mapped_provider_org_ids(
+    async fn known_mappings(
         &self,
         provider: &str,
         ids: &[String],
-    ) -> StoreResult<Vec<String>> {
-        self.call("mapped_provider_org_ids", |tables, _| Ok(tables.mapped(provider, ids))).await
+    ) -> StoreResult<Vec<KnownMapping>> {
+        self.call("known_mappings", |tables, _| Ok(tables.known_mappings(provider, ids))).await
+    }
+
+    async fn open_creates_like(
+        &self,
+        provider: &str,
+        keys: &CreateKeys,
+    ) -> StoreResult<Vec<OpenCreate>> {
+        self.call("open_creates_like", |tables, _| Ok(tables.open_creates_like(provider, keys)))
+            .await
     }
 
     async fn claim_due(

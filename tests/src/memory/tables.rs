@@ -9,8 +9,8 @@ use std::{
 use chrono::{DateTime, Utc};
 use partner_core::Member;
 use partner_gateway::store::{
-    Evidence, IdempotencyRecord, Operation, OperationKind, OperationState, OrgStatus, Organization,
-    StoreError, StoreResult,
+    CreateKeys, Evidence, IdempotencyRecord, KnownMapping, OpenCreate, Operation, OperationKind,
+    OperationState, OrgStatus, Organization, StoreError, StoreResult,
 };
 use uuid::Uuid;
 
@@ -270,14 +270,52 @@ impl Tables {
             .max_by_key(|operation| (operation.created_at, operation.id))
     }
 
-    /// Those of some ids at a provider that are mapped.
-    pub(super) fn mapped(&self, provider: &str, ids: &[String]) -> Vec<String> {
+    /// The mappings of these ids at a provider.
+    pub(super) fn known_mappings(&self, provider: &str, ids: &[String]) -> Vec<KnownMapping> {
         self.organizations
             .values()
             .filter(|org| org.provider.as_str() == provider)
-            .filter_map(|org| org.provider_org_id.as_ref().map(|id| id.as_str().to_owned()))
-            .filter(|id| ids.contains(id))
+            .filter_map(|org| {
+                Some(KnownMapping {
+                    provider_org_id: org.provider_org_id.as_ref()?.as_str().to_owned(),
+                    organization_id: org.id,
+                    tenant: org.tenant.clone(),
+                    customer_id: org.customer_id.clone(),
+                })
+            })
+            .filter(|known| ids.contains(&known.provider_org_id))
             .collect()
+    }
+
+    /// The open creates at a provider that have any of these keys, by their ids.
+    pub(super) fn open_creates_like(&self, provider: &str, keys: &CreateKeys) -> Vec<OpenCreate> {
+        let has = |keys: &[String], text: &str| keys.iter().any(|key| key == text);
+        let has_email = |email: &str| keys.emails.iter().any(|key| key.eq_ignore_ascii_case(email));
+        self.open_operations()
+            .filter(|operation| operation.provider.as_str() == provider)
+            .filter(|operation| operation.kind == OperationKind::Create)
+            .map(open_create)
+            .filter(|create| {
+                has(&keys.customer_ids, &create.customer_id)
+                    || create.email.as_deref().is_some_and(has_email)
+                    || has(&keys.names, &create.name)
+            })
+            .collect()
+    }
+}
+
+fn open_create(operation: &Operation) -> OpenCreate {
+    let text = |pointer: &str| {
+        operation.request.pointer(pointer).and_then(serde_json::Value::as_str).map(str::to_owned)
+    };
+    OpenCreate {
+        operation_id: operation.id,
+        tenant: operation.tenant.clone(),
+        customer_id: text("/new/customer_id").unwrap_or_default(),
+        email: text("/new/owner/email"),
+        name: text("/new/name").unwrap_or_default(),
+        not_before: operation.first_sent_at.unwrap_or(operation.created_at),
+        may_have_left: operation.state != OperationState::Accepted,
     }
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use partner_gateway::store::{
-    BeginOptions, CreateBudget, OperationKind, Organization, Outcome, TenantScope,
+    BeginOptions, CreateBudget, CreateKeys, OpenCreate, OperationKind, Organization, Outcome,
+    TenantScope,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -79,6 +80,10 @@ pub(super) enum Call {
     },
     Mapped {
         provider: &'static str,
+    },
+    OpenCreates {
+        provider: &'static str,
+        customer: u32,
     },
     CloseGate {
         provider: &'static str,
@@ -160,6 +165,7 @@ impl Call {
             look @ (Self::AddEvidence { .. }
             | Self::Proven { .. }
             | Self::Mapped { .. }
+            | Self::OpenCreates { .. }
             | Self::CloseGate { .. }
             | Self::NoteReading { .. }
             | Self::LastOperation { .. }) => look.look(side).await,
@@ -170,7 +176,12 @@ impl Call {
         match self {
             Self::BeginCreate { org, operation, tenant, provider, customer, key, terms } => {
                 let row = first_row(org, tenant, provider, customer);
-                let operation = intent(operation, OperationKind::Create, json!({}));
+                let request = json!({ "new": {
+                    "customer_id": format!("customer-{customer}"),
+                    "owner": { "email": format!("owner-{customer}@acme.test") },
+                    "name": "Acme",
+                } });
+                let operation = intent(operation, OperationKind::Create, request);
                 let key = key_claim(key);
                 let options =
                     BeginOptions { lease: terms.lease, budget: &terms.budget, key: key.as_ref() };
@@ -204,6 +215,7 @@ impl Call {
             | Self::AddEvidence { .. }
             | Self::Proven { .. }
             | Self::Mapped { .. }
+            | Self::OpenCreates { .. }
             | Self::CloseGate { .. }
             | Self::NoteReading { .. }
             | Self::LastOperation { .. } => String::new(),
@@ -250,6 +262,7 @@ impl Call {
             | Self::AddEvidence { .. }
             | Self::Proven { .. }
             | Self::Mapped { .. }
+            | Self::OpenCreates { .. }
             | Self::CloseGate { .. }
             | Self::NoteReading { .. }
             | Self::LastOperation { .. } => String::new(),
@@ -267,9 +280,22 @@ impl Call {
             }
             Self::Mapped { provider } => {
                 let ids: Vec<String> = (0..6).map(|id| format!("org-{id}")).collect();
-                told(journal.mapped_provider_org_ids(provider, &ids).await, |mut mapped| {
-                    mapped.sort();
+                told(journal.known_mappings(provider, &ids).await, |mut mapped| {
+                    mapped.sort_by(|a, b| a.provider_org_id.cmp(&b.provider_org_id));
                     format!("{mapped:?}")
+                })
+            }
+            Self::OpenCreates { provider, customer } => {
+                let keys = CreateKeys {
+                    customer_ids: vec![format!("customer-{customer}")],
+                    emails: vec![format!("OWNER-{}@acme.test", customer + 1)],
+                    names: Vec::new(),
+                };
+                told(journal.open_creates_like(provider, &keys).await, |found| {
+                    let tell = |create: &OpenCreate| {
+                        (create.operation_id, create.tenant.clone(), create.may_have_left)
+                    };
+                    format!("{:?}", found.iter().map(tell).collect::<Vec<_>>())
                 })
             }
             Self::CloseGate { provider, wait } => {

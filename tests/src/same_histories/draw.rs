@@ -121,6 +121,7 @@ impl Drawn {
                 let id = self.draws.chance(0.5).then(|| self.small());
                 Call::AddEvidence { operation, id }
             }
+            27 if self.draws.chance(0.5) => Call::OpenCreates { provider, customer: self.small() },
             27 => Call::Proven { operation },
             28 if self.draws.chance(0.5) => Call::Mapped { provider },
             28 => Call::LastOperation {

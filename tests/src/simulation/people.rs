@@ -138,6 +138,7 @@ async fn settle(fleet: &Fleet, operation: &Operation) {
         actor: "operator".to_owned(),
         request_id: "request".to_owned(),
         reason: "asked the provider".to_owned(),
+        is_admin: true,
     };
     let Some(replica) = fleet.any() else { return };
     {
@@ -151,7 +152,7 @@ async fn settle(fleet: &Fleet, operation: &Operation) {
     let (engine, operation) = (Arc::clone(&replica.engine), operation.clone());
     let resolve = async move {
         match engine.resolve(&operation, &resolution, &resolver).await {
-            Err(CannotResolve::AlreadyMapped | CannotResolve::NoSuchOrganization) => {
+            Err(CannotResolve::AlreadyMapped | CannotResolve::NotFoundAtProvider { .. }) => {
                 let given_up = Resolution::Abandoned;
                 engine.resolve(&operation, &given_up, &resolver).await
             }
@@ -180,12 +181,14 @@ fn truth(world: &World, operation: &Operation) -> Option<Resolution> {
     let may_repeat = operation.kind != OperationKind::AdminRole;
     match (operation.kind, made, sent.applied) {
         (OperationKind::Create, Some(id), _) => {
-            Some(Resolution::Applied { provider_org_id: Some(id) })
+            Some(Resolution::Applied { provider_org_id: Some(id), confirm_unverified: true })
         }
         (OperationKind::Create, None, _) | (_, _, 0) => {
             let retry = may_repeat && world.draws.chance(0.5);
             Some(Resolution::NotApplied { retry })
         }
-        (_, _, 1..) => Some(Resolution::Applied { provider_org_id: None }),
+        (_, _, 1..) => {
+            Some(Resolution::Applied { provider_org_id: None, confirm_unverified: false })
+        }
     }
 }

@@ -78,7 +78,9 @@ impl<'a> Deed<'a> {
         let reason = "seen in the console";
         match self.upstream().first() {
             Some(id) if self.kind.is_create() => {
-                let body = json!({ "outcome": "applied", "provider_org_id": id, "reason": reason });
+                let body = json!({
+                    "outcome": "applied", "provider_org_id": id, "reason": reason, "confirm_unverified": true,
+                });
                 (body, "succeeded")
             }
             Some(_) => (json!({ "outcome": "applied", "reason": reason }), "succeeded"),

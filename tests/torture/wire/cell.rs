@@ -263,7 +263,9 @@ impl Lane<'_> {
         let reason = "seen in the console";
         let body = match there.first() {
             Some(id) if cell.ask.is_create() => {
-                json!({ "outcome": "applied", "provider_org_id": id, "reason": reason })
+                json!({
+                    "outcome": "applied", "provider_org_id": id, "reason": reason, "confirm_unverified": true,
+                })
             }
             Some(_) => json!({ "outcome": "applied", "reason": reason }),
             None => json!({ "outcome": "not_applied", "reason": reason }),

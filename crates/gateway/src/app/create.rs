@@ -53,7 +53,7 @@ impl App {
     ) -> AppResult<Written> {
         let claim = match self.claim_key(&context).await? {
             Ok(claim) => claim,
-            Err(record) => return self.replay(&record).await,
+            Err(record) => return self.replay(&context.scope, &record).await,
         };
         let fingerprint = self.create_fingerprint(&input);
         if let Some(existing) = self.same_routed_before(&context, &input, &fingerprint).await? {
@@ -76,7 +76,7 @@ impl App {
             BeginCreate::Replay(record) => {
                 let claim = self.claim_key(&context).await?;
                 match claim {
-                    Err(_) => self.replay(&record).await,
+                    Err(_) => self.replay(&context.scope, &record).await,
                     Ok(_) => Err(AppError::Internal("an idempotency key vanished")),
                 }
             }
@@ -131,7 +131,7 @@ impl App {
         fingerprint: &[u8],
     ) -> AppResult<Written> {
         match self.claim_key(context).await? {
-            Err(record) => self.replay(&record).await,
+            Err(record) => self.replay(&context.scope, &record).await,
             Ok(_) => self.existing(context, org, fingerprint).await,
         }
     }

@@ -86,7 +86,10 @@ impl App {
     ) -> AppResult<(Vec<CustomerResult>, bool)> {
         let claim = match self.claim_key(&context).await? {
             Ok(claim) => claim,
-            Err(record) => return Ok((self.customer_replay(&record.operation_ids).await?, true)),
+            Err(record) => {
+                let ids = &record.operation_ids;
+                return Ok((self.customer_replay(&context.scope, ids).await?, true));
+            }
         };
         let customer = self.customer(&context.scope, customer_id).await?;
         let planned: Vec<(Organization, NewOperation)> = customer
@@ -143,11 +146,15 @@ impl App {
         Ok(result(outcome, Some(id)))
     }
 
-    /// How the operations of an earlier request now stand.
-    async fn customer_replay(&self, operation_ids: &[Uuid]) -> AppResult<Vec<CustomerResult>> {
+    /// Returns the present outcomes of an earlier request, for the organizations that the caller may read now.
+    async fn customer_replay(
+        &self,
+        scope: &TenantScope,
+        operation_ids: &[Uuid],
+    ) -> AppResult<Vec<CustomerResult>> {
         let mut results = Vec::new();
         for id in operation_ids {
-            let Some(operation) = self.store.get_operation(&TenantScope::All, *id).await? else {
+            let Some(operation) = self.store.get_operation(scope, *id).await? else {
                 continue;
             };
             let outcome = match operation.state {
@@ -164,6 +171,9 @@ impl App {
                 outcome,
                 operation_id: Some(operation.id),
             });
+        }
+        if results.is_empty() {
+            return Err(AppError::NotFound("customer"));
         }
         Ok(results)
     }

@@ -38,8 +38,8 @@ pub enum Action {
 /// For whom an organization is mapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adoption {
-    /// The tenant.
-    pub tenant: String,
+    /// The tenant; the one that the discrepancy is assigned to where it is `None`.
+    pub tenant: Option<String>,
     /// The customer.
     pub customer_id: String,
 }
@@ -90,14 +90,11 @@ impl App {
     ) -> AppResult<Resolved> {
         let scope = context.scope.clone();
         let found = self.discrepancy(&scope, id).await?;
-        let context = match &action {
-            Action::Adopt(adoption) => {
-                WriteContext { tenant: adoption.tenant.clone(), if_match: None, ..context }
-            }
-            Action::Accept | Action::Reapply | Action::Dismiss => context,
-        };
+        if let Action::Adopt(adoption) = &action {
+            must_own(&scope, adoption)?;
+        }
         if let Err(record) = self.claim_key(&context).await? {
-            return self.resolved_before(found, &record).await;
+            return self.resolved_before(&scope, found, &record).await;
         }
         must_fit(&action, found.kind)?;
         must_be_open(&action, found.state)?;
@@ -125,15 +122,49 @@ impl App {
         })
     }
 
+    /// Assigns an unmapped organization to a tenant, which may then adopt it; or to none. Only admins may.
+    ///
+    /// # Errors
+    /// `WrongAction` where the discrepancy is about a mapped organization; `DiscrepancyNotOpen`.
+    pub async fn assign_discrepancy(
+        &self,
+        context: WriteContext,
+        id: Uuid,
+        tenant: Option<String>,
+    ) -> AppResult<(Discrepancy, bool)> {
+        let found = self.discrepancy(&context.scope, id).await?;
+        let Ok(claim) = self.claim_key(&context).await? else {
+            return Ok((found, true));
+        };
+        if found.kind != DiscrepancyKind::Unmapped {
+            return Err(AppError::WrongAction(
+                "only an unmapped organization can be assigned: a mapped one has its tenant",
+            ));
+        }
+        let assigned = self.store.assign_discrepancy(id, tenant.as_deref(), &context.actor).await?;
+        let assigned = assigned.ok_or(AppError::DiscrepancyNotOpen)?;
+        tracing::info!(
+            discrepancy_id = %id,
+            actor = context.actor,
+            assigned_to = tenant.as_deref().unwrap_or_default(),
+            "assigned discrepancy"
+        );
+        if let Some(claim) = &claim {
+            self.store.take_idempotency_key(claim, &[]).await?;
+        }
+        Ok((assigned, false))
+    }
+
     async fn resolved_before(
         &self,
+        scope: &TenantScope,
         discrepancy: Discrepancy,
         record: &IdempotencyRecord,
     ) -> AppResult<Resolved> {
         let pending = if record.operation_ids.is_empty() {
             None
         } else {
-            self.replay(record).await?.pending().cloned()
+            self.replay(scope, record).await?.pending().cloned()
         };
         Ok(Resolved { discrepancy, pending, replayed: true })
     }
@@ -145,18 +176,23 @@ impl App {
         adoption: Adoption,
         settlement: Settlement,
     ) -> AppResult<Written> {
+        let Some(tenant) = adoption.tenant.or_else(|| found.tenant.clone()) else {
+            let message = "`tenant` is required: this discrepancy is assigned to none";
+            return Err(AppError::one("/tenant", "required", message));
+        };
         let input = AdoptInput {
             provider: found.provider.clone(),
             provider_org_id: found.provider_org_id.clone(),
             customer_id: adoption.customer_id,
-            // All that is known where the provider cannot be read.
+            tenant: Some(tenant),
+            // The listing is the only source where the provider cannot be read.
             said: LocalEdit { customer_id: None, ..theirs(&found.fields)? },
+            confirm_unverified: false,
+            reason: settlement.reason,
             faults: Vec::new(),
         };
-        let written = self.adopt_organization(context, input).await?;
-        // The mapping is what counts; a pass that was quicker has closed it already.
-        self.store.settle_discrepancy(&settlement, None, None, None).await?;
-        Ok(written)
+        let context = WriteContext { if_match: None, ..context };
+        self.adopt_organization(context, input).await
     }
 
     async fn accept(
@@ -258,6 +294,16 @@ fn must_be_open(action: &Action, state: DiscrepancyState) -> AppResult<()> {
         (DiscrepancyState::Dismissed, Action::Dismiss) | (DiscrepancyState::Resolved, _) => {
             Err(AppError::DiscrepancyNotOpen)
         }
+    }
+}
+
+/// A caller who is no admin adopts for their own tenant only.
+fn must_own(scope: &TenantScope, adoption: &Adoption) -> AppResult<()> {
+    match (scope, &adoption.tenant) {
+        (TenantScope::One(own), Some(named)) if own != named => Err(AppError::Forbidden(format!(
+            "adopting for another tenant than `{own}` needs the scope `admin`"
+        ))),
+        (TenantScope::One(_) | TenantScope::All, _) => Ok(()),
     }
 }
 

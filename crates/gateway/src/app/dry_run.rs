@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{
     App,
+    context::WriteContext,
     create::CreateInput,
     error::{AppError, AppResult},
 };
@@ -44,8 +45,8 @@ pub enum Collision {
     },
     /// The owner's e-mail address belongs to an organization at the provider.
     EmailTakenAtProvider {
-        /// The provider's.
-        provider_org_id: String,
+        /// The mapping of that organization: its id and the provider's id. `None` where the caller may not read it.
+        mapping: Option<(Uuid, String)>,
     },
     /// The provider could not be asked.
     NotChecked {
@@ -59,7 +60,12 @@ impl App {
     ///
     /// # Errors
     /// When the request has faults of its own, or no route.
-    pub async fn plan_create(&self, tenant: &str, mut input: CreateInput) -> AppResult<CreatePlan> {
+    pub async fn plan_create(
+        &self,
+        context: &WriteContext,
+        mut input: CreateInput,
+    ) -> AppResult<CreatePlan> {
+        let tenant = context.tenant.as_str();
         if !input.faults.is_empty() {
             let faults = match self.check_create(tenant, &input) {
                 Ok(checked) => checked.faults,
@@ -70,7 +76,7 @@ impl App {
         }
         let checked = self.check_create(tenant, &input)?;
         let account = self.account(&checked.route.provider)?;
-        let collisions = self.collisions(tenant, account, &input).await?;
+        let collisions = self.collisions(context, account, &input).await?;
         Ok(CreatePlan {
             provider: checked.route.provider,
             rule: checked.route.rule,
@@ -85,12 +91,12 @@ impl App {
 
     async fn collisions(
         &self,
-        tenant: &str,
+        context: &WriteContext,
         account: &Account,
         input: &CreateInput,
     ) -> AppResult<Vec<Collision>> {
         let fingerprint = self.create_fingerprint(input);
-        let scope = TenantScope::One(tenant.to_owned());
+        let scope = TenantScope::One(context.tenant.clone());
         let mapped = self.store.organizations_of_customer(&scope, &input.new.customer_id).await?;
         let mut collisions: Vec<Collision> = mapped
             .iter()
@@ -104,15 +110,37 @@ impl App {
         if account.capabilities().finds_by(Field::OwnerEmail) && email.is_some() {
             let query = OrgQuery { email, page_size: Some(1), ..OrgQuery::default() };
             match account.provider.find_child_orgs(&query, None).await {
-                Ok(page) => collisions.extend(page.items.iter().map(|org| {
-                    Collision::EmailTakenAtProvider { provider_org_id: org.id.as_str().to_owned() }
-                })),
+                Ok(page) => {
+                    let ids: Vec<String> =
+                        page.items.iter().map(|org| org.id.as_str().to_owned()).collect();
+                    for id in ids {
+                        let mapping = self.visible_mapping(&context.scope, account, id).await?;
+                        collisions.push(Collision::EmailTakenAtProvider { mapping });
+                    }
+                }
                 Err(error) => {
                     collisions.push(Collision::NotChecked { reason: error.message().to_owned() });
                 }
             }
         }
         Ok(collisions)
+    }
+}
+
+impl App {
+    /// The mapping of an organization at the provider, if the caller may read it.
+    async fn visible_mapping(
+        &self,
+        scope: &TenantScope,
+        account: &Account,
+        id: String,
+    ) -> AppResult<Option<(Uuid, String)>> {
+        let known =
+            self.store.known_mappings(account.name().as_str(), std::slice::from_ref(&id)).await?;
+        let visible = known
+            .into_iter()
+            .find(|mapping| scope.tenant().is_none_or(|own| own == mapping.tenant));
+        Ok(visible.map(|mapping| (mapping.organization_id, id)))
     }
 }
 

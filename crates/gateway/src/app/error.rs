@@ -32,6 +32,34 @@ pub enum AppError {
     /// The organization at the provider is mapped already.
     #[error("that organization is mapped already")]
     ProviderOrgAlreadyMapped,
+    /// The caller's token does not allow this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// A readable provider does not have the organization.
+    #[error("the provider `{provider}` has no organization {id}; check the id")]
+    NotFoundAtProvider {
+        /// The account.
+        provider: String,
+        /// The id that the caller named.
+        id: String,
+    },
+    /// Nothing confirms that the organization exists.
+    #[error(
+        "the provider `{provider}` cannot confirm that this organization exists; check the id at the provider, \
+         then repeat the request with `confirm_unverified: true`"
+    )]
+    UnverifiedProviderOrgId {
+        /// The account.
+        provider: String,
+    },
+    /// An open create could have made the organization.
+    #[error(
+        "an open create could have made this organization; resolve that operation first, or wait until it ends"
+    )]
+    CreateOpen {
+        /// Its operation, where the caller may read it.
+        operation_id: Option<Uuid>,
+    },
     /// The organization is at another version than the caller believes.
     #[error("the organization is at version {0}")]
     VersionMismatch(i64),

@@ -1,5 +1,6 @@
 //! What the gateway does for a caller: one use case a file. No HTTP and no SQL here.
 
+mod adopt;
 mod aead;
 mod audit;
 mod context;
@@ -26,6 +27,7 @@ mod write;
 
 use std::{sync::Arc, time::Duration};
 
+pub use adopt::AdoptInput;
 pub use audit::{Audit, AuditFault, Tampering, audit};
 pub use context::{IdempotencyKey, WriteContext};
 pub use create::CreateInput;
@@ -40,8 +42,7 @@ pub use import::{
     CustomerMap, Import, ImportError, ImportOutcome, ImportRow, ImportSettings, ImportWatch,
     MapFault, Undiscoverable,
 };
-pub use operations::OperationView;
-pub use organizations::AdoptInput;
+pub use operations::{CandidateView, OperationView};
 pub use overview::{DAYS, ENDED_LATELY, HOURS, Overview, QueuedOperation};
 pub use patch::Editable;
 pub use providers::{ProviderView, SweepView};

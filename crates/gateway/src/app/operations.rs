@@ -11,9 +11,9 @@ use super::{
     write::failure_of,
 };
 use crate::{
-    operations::{Failure, Resolution, Resolver},
+    operations::{Failure, Resolution, Resolver, candidates},
     store::{
-        Candidate, Evidence, EvidenceKind, Operation, OperationFilter, OperationState, PageOf,
+        Candidate, CandidateStrength, Evidence, Operation, OperationFilter, OperationState, PageOf,
         PageRequest, SendPhase, TenantScope,
     },
 };
@@ -29,8 +29,33 @@ pub struct OperationView {
     pub send_phase: Option<SendPhase>,
     /// The provider's id of the last request.
     pub provider_request_id: Option<String>,
-    /// What may be what it made, as last seen.
-    pub candidates: Vec<Candidate>,
+    /// The organizations that the create could have made, as last seen and as far as the caller may see them.
+    pub candidates: Vec<CandidateView>,
+}
+
+/// A candidate as a caller may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CandidateView {
+    /// Its id and its name at the provider; `None` where another tenant claims it and the caller is no admin.
+    pub shown: Option<(String, String)>,
+    /// The equal fields: `email`, `customer_id`, `name`.
+    pub matched_on: Vec<String>,
+    /// How much the match proves.
+    pub strength: CandidateStrength,
+    /// Another tenant has a mapping of it, or an open create that could have made it.
+    pub claimed_elsewhere: bool,
+}
+
+impl CandidateView {
+    fn new(candidate: Candidate, scope: &TenantScope) -> Self {
+        let is_visible = !candidate.claimed_elsewhere || *scope == TenantScope::All;
+        Self {
+            shown: is_visible.then_some((candidate.provider_org_id, candidate.name)),
+            matched_on: candidate.matched_on,
+            strength: candidate.strength,
+            claimed_elsewhere: candidate.claimed_elsewhere,
+        }
+    }
 }
 
 impl App {
@@ -40,7 +65,7 @@ impl App {
     /// `NotFound` where there is none for this caller.
     pub async fn operation(&self, scope: &TenantScope, id: Uuid) -> AppResult<OperationView> {
         let operation = self.find_operation(scope, id).await?;
-        self.view_operation(operation).await
+        self.view_operation(scope, operation).await
     }
 
     /// One operation of the caller's, once it has ended or only a person can move it on, or as it stands
@@ -60,7 +85,7 @@ impl App {
             op.state.is_final() || (op.state == OperationState::Quarantined && op.state != stood)
         };
         let waited = self.engine.wait(id, limit, self.poll_every, is_over).await?;
-        self.view_operation(waited.unwrap_or(found)).await
+        self.view_operation(scope, waited.unwrap_or(found)).await
     }
 
     /// One page of the caller's operations.
@@ -76,7 +101,7 @@ impl App {
         let found = self.store.list_operations(scope, filter, page).await?;
         let mut items = Vec::with_capacity(found.items.len());
         for operation in found.items {
-            items.push(self.view_operation(operation).await?);
+            items.push(self.view_operation(scope, operation).await?);
         }
         Ok(PageOf { items, next: found.next, total_count: found.total_count })
     }
@@ -93,17 +118,18 @@ impl App {
         resolution: &Resolution,
         reason: String,
     ) -> AppResult<(OperationView, bool)> {
-        let claim = self.claim_key(&context).await?;
         let operation = self.find_operation(&context.scope, id).await?;
-        let Ok(claim) = claim else {
-            return Ok((self.view_operation(operation).await?, true));
+        let Ok(claim) = self.claim_key(&context).await? else {
+            return Ok((self.view_operation(&context.scope, operation).await?, true));
         };
-        let resolver = Resolver { actor: context.actor, request_id: context.request_id, reason };
+        let is_admin = context.scope == TenantScope::All;
+        let (actor, request_id) = (context.actor, context.request_id);
+        let resolver = Resolver { actor, request_id, reason, is_admin };
         let resolved = self.engine.resolve(&operation, resolution, &resolver).await?;
         if let Some(claim) = &claim {
             self.store.take_idempotency_key(claim, &[id]).await?;
         }
-        Ok((self.view_operation(resolved).await?, false))
+        Ok((self.view_operation(&context.scope, resolved).await?, false))
     }
 
     pub(super) async fn find_operation(
@@ -114,11 +140,15 @@ impl App {
         self.store.get_operation(scope, id).await?.ok_or(AppError::NotFound("operation"))
     }
 
-    /// Adds to an operation what its evidence says.
+    /// Adds to an operation what its evidence says, as far as the caller may see it.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn view_operation(&self, operation: Operation) -> AppResult<OperationView> {
+    pub async fn view_operation(
+        &self,
+        scope: &TenantScope,
+        operation: Operation,
+    ) -> AppResult<OperationView> {
         let evidence = if operation.attempts > 0 {
             self.store.evidence_of(operation.id).await?
         } else {
@@ -129,7 +159,10 @@ impl App {
             failure,
             send_phase: send_phase(&operation, &evidence),
             provider_request_id: evidence.iter().rev().find_map(|e| e.provider_request_id.clone()),
-            candidates: candidates(&evidence),
+            candidates: candidates(&evidence)
+                .into_iter()
+                .map(|candidate| CandidateView::new(candidate, scope))
+                .collect(),
             operation,
         })
     }
@@ -144,13 +177,4 @@ fn send_phase(operation: &Operation, evidence: &[Evidence]) -> Option<SendPhase>
     let all_known = known.len() >= usize::try_from(operation.attempts).unwrap_or(usize::MAX);
     let none_sent = known.iter().all(|phase| *phase == SendPhase::NotSent);
     Some(if all_known && none_sent { SendPhase::NotSent } else { SendPhase::Sent })
-}
-
-fn candidates(evidence: &[Evidence]) -> Vec<Candidate> {
-    let last = evidence
-        .iter()
-        .rev()
-        .filter(|e| e.kind == EvidenceKind::ReadBack && e.detail["error"].is_null())
-        .find_map(|e| serde_json::from_value(e.detail["candidates"].clone()).ok());
-    last.unwrap_or_default()
 }

@@ -1,8 +1,8 @@
-//! Reading organizations, reading them through to the provider, locking them, adopting them.
+//! Reads organizations, refreshes them from the provider, locks and unlocks them.
 
 use std::sync::Arc;
 
-use partner_core::{CustomerId, Owner, ProviderOrgId};
+use partner_core::ProviderOrgId;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -13,28 +13,13 @@ use super::{
     write::{Written, keep, must_not_have_failed, send},
 };
 use crate::{
-    operations::{Failure, FieldProblem, LocalEdit, LockRequest, Personal, observe},
+    operations::{Failure, LockRequest, Personal, observe},
     providers::Account,
     store::{
-        BeginCreate, Certainty, OperationKind, OrgStatus, Organization, OrganizationFilter, PageOf,
-        PageRequest, TenantScope,
+        Certainty, OperationKind, Organization, OrganizationFilter, PageOf, PageRequest,
+        TenantScope,
     },
 };
-
-/// An organization that exists at its provider and is to be mapped.
-#[derive(Debug, Clone)]
-pub struct AdoptInput {
-    /// The account.
-    pub provider: String,
-    /// Its id there.
-    pub provider_org_id: String,
-    /// The customer.
-    pub customer_id: String,
-    /// What the caller says of it; the provider's word goes before it.
-    pub said: LocalEdit,
-    /// What is wrong with the request by our own rules.
-    pub faults: Vec<FieldProblem>,
-}
 
 impl App {
     /// One organization of the caller's.
@@ -110,61 +95,8 @@ impl App {
         };
         self.write(context, id, None, plan).await
     }
-
-    /// Maps an organization that exists at its provider.
-    ///
-    /// # Errors
-    /// Every fault at once; `ProviderOrgAlreadyMapped` and `CustomerAlreadyMapped` where it is taken.
-    pub async fn adopt_organization(
-        self: &Arc<Self>,
-        context: WriteContext,
-        input: AdoptInput,
-    ) -> AppResult<Written> {
-        let claim = match self.claim_key(&context).await? {
-            Ok(claim) => claim,
-            Err(record) => return self.replay(&record).await,
-        };
-        if !input.faults.is_empty() {
-            return Err(AppError::Invalid(input.faults));
-        }
-        let Some(account) = self.engine.registry().get(&input.provider) else {
-            let message = "no provider account has this name";
-            return Err(AppError::one("/provider", "unknown_provider", message));
-        };
-        let id = ProviderOrgId::new(&input.provider_org_id)
-            .map_err(|error| AppError::one("/provider_org_id", "invalid", error.to_string()))?;
-        CustomerId::new(&input.customer_id)
-            .map_err(|error| AppError::one("/customer_id", "invalid", error.to_string()))?;
-        let org = adopted_row(&context, &input, account, id).await?;
-        let (app, event) = (Arc::clone(self), context.event());
-        let adopt =
-            async move { app.store.adopt(&org, &event, claim.as_ref()).await.map(|a| (a, org)) };
-        let adopted = self.detached(adopt).await?;
-        match adopted {
-            Ok((BeginCreate::AlreadyMapped(found), org)) if found.id == org.id => Ok(Written {
-                organization: *found,
-                operation: None,
-                replayed: false,
-                created: true,
-            }),
-            Ok((BeginCreate::AlreadyMapped(other), _)) => {
-                Err(AppError::CustomerAlreadyMapped(other.id))
-            }
-            Ok((BeginCreate::Replay(record), _)) => match self.claim_key(&context).await? {
-                Err(_) => self.replay(&record).await,
-                Ok(_) => Err(AppError::Internal("an idempotency key vanished")),
-            },
-            Ok((BeginCreate::Begun(_), _)) => Err(AppError::Internal("an adoption sent something")),
-            Err(error) if error.constraint() == Some("organizations_provider_org_id_key") => {
-                Err(AppError::ProviderOrgAlreadyMapped)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
 }
 
-/// Reads an organization at its provider. Of what we know of it, a refusal repeats nothing that tells of a
-/// person.
 async fn read(
     account: &Account,
     id: &ProviderOrgId,
@@ -172,67 +104,17 @@ async fn read(
 ) -> AppResult<partner_core::ChildOrg> {
     match account.provider.get_child_org(id).await {
         Ok(reply) => Ok(reply.value),
-        Err(error) => {
-            let failure = Failure::of_call(account.name().as_str(), &error);
-            let failure = Personal::of(&serde_json::Value::Null, org).out_of(failure);
-            Err(AppError::Provider(Box::new(failure)))
-        }
+        Err(error) => Err(failed_read(account, &error, org)),
     }
 }
 
-async fn adopted_row(
-    context: &WriteContext,
-    input: &AdoptInput,
+/// The error of a failed read. It repeats no personal data of the organization.
+pub(super) fn failed_read(
     account: &Account,
-    id: ProviderOrgId,
-) -> AppResult<Organization> {
-    let mut org = found_at(account, id.clone(), &context.tenant, &input.customer_id);
-    input.said.apply_to(&mut org);
-    if account.is_readable() {
-        let now = org.created_at;
-        let child = read(account, &id, &org).await?;
-        observe(&mut org, &child, true, now);
-    } else if org.name.is_empty() {
-        let message = "is needed where the provider cannot be read";
-        return Err(AppError::one("/name", "required", message));
-    }
-    Ok(org)
-}
-
-/// The mapping of an organization that exists at its provider, before anything else is known of it.
-pub(super) fn found_at(
-    account: &Account,
-    id: ProviderOrgId,
-    tenant: &str,
-    customer_id: &str,
-) -> Organization {
-    let now = crate::operations::now();
-    Organization {
-        id: Uuid::now_v7(),
-        tenant: tenant.to_owned(),
-        customer_id: customer_id.to_owned(),
-        provider: account.name().clone(),
-        provider_org_id: Some(id),
-        name: String::new(),
-        status: OrgStatus::Active,
-        locks: Vec::new(),
-        owner: Owner::default(),
-        siren_number: None,
-        domain: None,
-        address: None,
-        marketplace_offers: None,
-        comment: None,
-        labels: std::collections::BTreeMap::new(),
-        labra_subscription_id: None,
-        provider_data: None,
-        certainty: Certainty::Asserted,
-        observed_at: None,
-        route_rule: "adopted".to_owned(),
-        route_reason: "it existed before it was mapped".to_owned(),
-        create_fingerprint: None,
-        last_event: 0,
-        version: 1,
-        created_at: now,
-        updated_at: now,
-    }
+    error: &partner_core::Error,
+    org: &Organization,
+) -> AppError {
+    let failure = Failure::of_call(account.name().as_str(), error);
+    let failure = Personal::of(&serde_json::Value::Null, org).out_of(failure);
+    AppError::Provider(Box::new(failure))
 }

@@ -67,25 +67,31 @@ impl App {
     /// The present outcome of the first request with a key that was taken meanwhile.
     pub(super) async fn replay_raced(
         &self,
+        scope: &TenantScope,
         claim: &KeyClaim,
         record: &IdempotencyRecord,
     ) -> AppResult<Written> {
         if record.fingerprint != claim.fingerprint {
             return Err(AppError::KeyReused);
         }
-        self.replay(record).await
+        self.replay(scope, record).await
     }
 
-    /// The present outcome of the first request with a key.
-    pub(super) async fn replay(&self, record: &IdempotencyRecord) -> AppResult<Written> {
+    /// Returns the present outcome of the first request with a key, as far as the caller may read it now: a
+    /// key belongs to a tenant, and an admin of that tenant can have used it for another tenant's rows.
+    pub(super) async fn replay(
+        &self,
+        scope: &TenantScope,
+        record: &IdempotencyRecord,
+    ) -> AppResult<Written> {
         let Some(operation_id) = record.operation_ids.first() else {
             let id = record.organization_id.ok_or(AppError::NotFound("organization"))?;
-            let organization = self.organization(&TenantScope::All, id).await?;
+            let organization = self.organization(scope, id).await?;
             return Ok(Written { organization, operation: None, replayed: true, created: false });
         };
         let operation = self
             .store
-            .get_operation(&TenantScope::All, *operation_id)
+            .get_operation(scope, *operation_id)
             .await?
             .ok_or(AppError::NotFound("operation"))?;
         if operation.state == OperationState::Sending {
@@ -135,7 +141,7 @@ impl App {
     {
         let claim = match self.claim_key(&context).await? {
             Ok(claim) => claim,
-            Err(record) => return self.replay(&record).await,
+            Err(record) => return self.replay(&context.scope, &record).await,
         };
         let (app, scope, if_match) =
             (Arc::clone(self), context.scope.clone(), context.if_match.clone());
@@ -196,9 +202,10 @@ impl App {
             BeginUpdate::Refused(Refused::Busy) => Err(AppError::Busy),
             BeginUpdate::Refused(Refused::SettledBefore) => Err(AppError::DiscrepancyNotOpen),
             BeginUpdate::Replay(record) => match &claim {
-                Some(claim) => {
-                    self.replay_raced(claim, &record).await.map(|w| Begun::Written(Box::new(w)))
-                }
+                Some(claim) => self
+                    .replay_raced(scope, claim, &record)
+                    .await
+                    .map(|w| Begun::Written(Box::new(w))),
                 None => Err(AppError::Internal("a replay without a key")),
             },
         }

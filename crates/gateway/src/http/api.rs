@@ -32,6 +32,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(discrepancies::list))
         .routes(routes!(discrepancies::get))
         .routes(routes!(discrepancies::resolve))
+        .routes(routes!(discrepancies::assign))
         .routes(routes!(providers::list))
         .routes(routes!(providers::get))
         .routes(routes!(sweeps::sweep))

@@ -48,6 +48,9 @@ pub struct Problem {
     /// The organization that stands in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<uuid::Uuid>,
+    /// The operation that blocks the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<uuid::Uuid>,
     /// After how many seconds to try again; sent as `Retry-After` too.
     #[serde(skip)]
     pub retry_after: Option<u64>,
@@ -97,6 +100,10 @@ problems! {
     customer_already_mapped = CONFLICT, "customer_already_mapped", "The customer is mapped already";
     /// The organization at the provider is mapped already.
     provider_org_already_mapped = CONFLICT, "provider_org_already_mapped", "The organization is mapped already";
+    /// An open create could have made the organization.
+    create_open = CONFLICT, "create_open", "An open create could have made the organization";
+    /// Another tenant's mapping or open create claims the organization.
+    claimed_elsewhere = CONFLICT, "claimed_elsewhere", "Another tenant claims the organization";
     /// The organization does not stand where this can be done.
     wrong_status = CONFLICT, "wrong_status", "The organization does not allow this now";
     /// The webhook is paused or disabled.
@@ -137,6 +144,10 @@ problems! {
     unsupported_by_provider = UNPROCESSABLE_ENTITY, "unsupported_by_provider", "The provider cannot do this";
     /// The provider refused the content.
     rejected_by_provider = UNPROCESSABLE_ENTITY, "rejected_by_provider", "The provider refused the content";
+    /// A readable provider does not have the organization that the request names.
+    not_found_at_provider = UNPROCESSABLE_ENTITY, "not_found_at_provider", "The provider does not have this organization";
+    /// Nothing confirms the organization that the request names.
+    unverified_provider_org_id = UNPROCESSABLE_ENTITY, "unverified_provider_org_id", "Nothing confirms this organization";
     /// No route.
     no_route = UNPROCESSABLE_ENTITY, "no_route", "No routing rule leads to a provider";
     /// The rule does not let the request choose.
@@ -184,6 +195,7 @@ impl Problem {
             errors: Vec::new(),
             provider: None,
             organization_id: None,
+            operation_id: None,
             retry_after: wait.then_some(RETRY_SOON),
             replayed: false,
             challenge: None,
@@ -206,6 +218,16 @@ impl Problem {
             Self::validation_failed(detail)
         };
         Self { errors, ..problem }
+    }
+
+    /// The same problem with `/provider_org_id` as the place of the fault.
+    fn at_provider_org_id(self) -> Self {
+        let fault = FieldProblem {
+            pointer: "/provider_org_id".to_owned(),
+            code: self.code.clone(),
+            message: self.detail.clone(),
+        };
+        Self { errors: vec![fault], ..self }
     }
 
     /// The problem of an operation that was rejected, or of a reading that failed.
@@ -247,6 +269,16 @@ impl From<AppError> for Problem {
                 Self { organization_id: Some(id), ..Self::customer_already_mapped(detail) }
             }
             AppError::ProviderOrgAlreadyMapped => Self::provider_org_already_mapped(detail),
+            AppError::Forbidden(_) => Self::forbidden(detail),
+            AppError::NotFoundAtProvider { .. } => {
+                Self::not_found_at_provider(detail).at_provider_org_id()
+            }
+            AppError::UnverifiedProviderOrgId { .. } => {
+                Self::unverified_provider_org_id(detail).at_provider_org_id()
+            }
+            AppError::CreateOpen { operation_id } => {
+                Self { operation_id, ..Self::create_open(detail) }
+            }
             AppError::VersionMismatch(_) => Self::precondition_failed(detail),
             AppError::WrongStatus(_) => Self::wrong_status(detail),
             AppError::WebhookNotActive(_) => Self::webhook_not_active(detail),
@@ -277,9 +309,16 @@ impl From<CannotResolve> for Problem {
         match error {
             CannotResolve::NotOpen(_) => Self::operation_not_open(detail),
             CannotResolve::AlreadyMapped => Self::provider_org_already_mapped(detail),
+            CannotResolve::NotFoundAtProvider { .. } => {
+                Self::not_found_at_provider(detail).at_provider_org_id()
+            }
+            CannotResolve::Unverified { .. } => {
+                Self::unverified_provider_org_id(detail).at_provider_org_id()
+            }
+            CannotResolve::ClaimedElsewhere => Self::claimed_elsewhere(detail),
             CannotResolve::IdNeeded
             | CannotResolve::IdNotTaken
-            | CannotResolve::NoSuchOrganization
+            | CannotResolve::NotOfThisCreate
             | CannotResolve::NotAnId(_)
             | CannotResolve::CannotRetry => Self::cannot_resolve(detail),
             CannotResolve::Store(error) => Self::from(error),

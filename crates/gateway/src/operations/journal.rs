@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::store::{
-    CreateBudget, Due, Evidence, Operation, OperationKind, Organization, Outcome, Recorded, Store,
-    StoreResult, TenantScope,
+    CreateBudget, CreateKeys, Due, Evidence, KnownMapping, OpenCreate, Operation, OperationKind,
+    Organization, Outcome, Recorded, Store, StoreResult, TenantScope,
 };
 
 /// Where operations are kept. [`Store`] is the one that counts; its methods say what each does.
@@ -40,14 +40,22 @@ pub trait Journal: std::fmt::Debug + Send + Sync + 'static {
     ) -> StoreResult<Recorded>;
     /// Writes down what was seen, unfenced.
     async fn add_evidence(&self, operation_id: Uuid, evidence: &Evidence) -> StoreResult<()>;
+    /// The evidence of an operation, in order.
+    async fn evidence_of(&self, operation_id: Uuid) -> StoreResult<Vec<Evidence>>;
     /// The id that a create's evidence proves.
     async fn proven_provider_org_id(&self, operation_id: Uuid) -> StoreResult<Option<String>>;
-    /// Those of some ids at a provider that are mapped.
-    async fn mapped_provider_org_ids(
+    /// The mappings of these ids at a provider.
+    async fn known_mappings(
         &self,
         provider: &str,
         ids: &[String],
-    ) -> StoreResult<Vec<String>>;
+    ) -> StoreResult<Vec<KnownMapping>>;
+    /// The open creates at a provider that have any of these keys.
+    async fn open_creates_like(
+        &self,
+        provider: &str,
+        keys: &CreateKeys,
+    ) -> StoreResult<Vec<OpenCreate>>;
     /// Takes up accepted operations that are due.
     async fn claim_due(
         &self,
@@ -123,16 +131,28 @@ impl Journal for Store {
         Self::add_evidence(self, operation_id, evidence).await
     }
 
+    async fn evidence_of(&self, operation_id: Uuid) -> StoreResult<Vec<Evidence>> {
+        Self::evidence_of(self, operation_id).await
+    }
+
     async fn proven_provider_org_id(&self, operation_id: Uuid) -> StoreResult<Option<String>> {
         Self::proven_provider_org_id(self, operation_id).await
     }
 
-    async fn mapped_provider_org_ids(
+    async fn known_mappings(
         &self,
         provider: &str,
         ids: &[String],
-    ) -> StoreResult<Vec<String>> {
-        Self::mapped_provider_org_ids(self, provider, ids).await
+    ) -> StoreResult<Vec<KnownMapping>> {
+        Self::known_mappings(self, provider, ids).await
+    }
+
+    async fn open_creates_like(
+        &self,
+        provider: &str,
+        keys: &CreateKeys,
+    ) -> StoreResult<Vec<OpenCreate>> {
+        Self::open_creates_like(self, provider, keys).await
     }
 
     async fn claim_due(

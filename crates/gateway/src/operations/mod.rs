@@ -27,6 +27,7 @@ pub use failure::{Failure, FailureCode, FieldProblem, ProviderSaid};
 pub use journal::Journal;
 pub use observation::{next_action, observe, observe_state};
 pub use personal::Personal;
+pub use read_back::candidates;
 pub use request::{
     CreateRequest, InviteRequest, LocalEdit, LockRequest, SeatRequest, UpdateRequest,
 };

@@ -1,8 +1,8 @@
 //! Looking at a provider for what an open operation may have done.
 
-use chrono::{DateTime, TimeDelta, Utc};
 use partner_core::{
-    ChildOrg, CreateRecovery, Field, Kind, OrgQuery, PartnerProvider, ProviderOrgId, Result, Status,
+    ChildOrg, CreateRecovery, CreateTraits, EmailAddress, Field, Kind, Likeness, OrgQuery,
+    OrgTraits, PartnerProvider, ProviderOrgId, Result, Status,
 };
 
 use super::{
@@ -10,10 +10,11 @@ use super::{
     send::read,
     transitions::Reading,
 };
-use crate::store::{Candidate, CandidateStrength, Operation, OperationKind, Organization};
+use crate::store::{
+    Candidate, CandidateStrength, CreateKeys, Evidence, EvidenceKind, KnownMapping, OpenCreate,
+    Operation, OperationKind, Organization,
+};
 
-/// How much older than its first attempt an organization may seem, by the clocks' difference.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 /// What a listing is asked for at a time.
 const PAGE_SIZE: u32 = 100;
 
@@ -35,10 +36,6 @@ pub(super) struct Sight {
 impl Sight {
     pub(super) fn of(reading: Reading) -> Self {
         Self { reading, child: None, candidates: Vec::new(), was_so: false, error: None }
-    }
-
-    fn has_strong(&self) -> bool {
-        self.candidates.iter().any(|candidate| candidate.strength == CandidateStrength::Strong)
     }
 
     fn failed(error: partner_core::Error) -> Self {
@@ -143,17 +140,27 @@ async fn find_all(
     Ok(found)
 }
 
-/// Reads what became of a create: all pages, closed organizations too.
+/// The claims of others on the organizations that a read-back found.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    /// Mappings of them.
+    pub mappings: Vec<KnownMapping>,
+    /// Open creates that have a key in common with them.
+    pub creates: Vec<OpenCreate>,
+}
+
+/// Reads the outcome of a create: all pages, closed organizations included.
 ///
-/// `mapped` are the ids, among those it is asked about, that belong to another mapping.
+/// `claims_on` looks up the claims on organizations by their ids and their keys. It must run after the
+/// organizations were read: a create that is committed later cannot have made any of them.
 pub(super) async fn read_create<M, F>(
     provider: &dyn PartnerProvider,
     operation: &Operation,
-    mapped: M,
+    claims_on: M,
 ) -> Sight
 where
-    M: FnOnce(Vec<String>) -> F,
-    F: Future<Output = Result<Vec<String>>>,
+    M: FnOnce(Vec<String>, CreateKeys) -> F,
+    F: Future<Output = Result<Claims>>,
 {
     let recovery = provider.capabilities().create_recovery();
     if recovery == CreateRecovery::Impossible {
@@ -163,94 +170,162 @@ where
         let request: CreateRequest = read(operation)?;
         let found = find_all(provider, &request).await?;
         let ids = found.iter().map(|child| child.id.as_str().to_owned()).collect();
-        Ok((request, found, mapped(ids).await?))
+        let keys = CreateKeys::of(found.iter().map(OrgTraits::from));
+        let claims = claims_on(ids, keys).await?;
+        Ok((request, found, claims))
     };
     match found.await {
-        Ok((request, found, mapped)) => {
-            weigh_all(recovery, &request, operation.first_sent_at, found, &mapped)
-        }
+        Ok((request, found, claims)) => weigh(recovery, operation, &request, found, &claims),
         Err(error) => Sight::failed(error),
     }
 }
 
-/// What the organizations found are worth, `mapped` among them or not.
-fn weigh_all(
-    recovery: CreateRecovery,
-    request: &CreateRequest,
-    first_sent_at: Option<DateTime<Utc>>,
-    found: Vec<ChildOrg>,
-    mapped: &[String],
-) -> Sight {
-    let is_mapped = |child: &ChildOrg| mapped.iter().any(|id| id == child.id.as_str());
-    let (taken, free): (Vec<_>, Vec<_>) = found.into_iter().partition(is_mapped);
-    let sight = weigh(recovery, request, first_sent_at, free);
-    let taken = weigh(recovery, request, first_sent_at, taken);
-    // What fits in everything may be what was made, whoever has mapped it since.
-    if sight.reading == Reading::NotApplied && taken.has_strong() {
-        return Sight::of(Reading::Ambiguous);
-    }
-    sight
+/// The candidates of the last complete read-back.
+#[must_use]
+pub fn candidates(evidence: &[Evidence]) -> Vec<Candidate> {
+    let last = evidence
+        .iter()
+        .rev()
+        .filter(|seen| seen.kind == EvidenceKind::ReadBack && seen.detail["error"].is_null())
+        .find_map(|seen| serde_json::from_value(seen.detail["candidates"].clone()).ok());
+    last.unwrap_or_default()
 }
 
-/// What the organizations found, and not mapped, are worth.
-fn weigh(
-    recovery: CreateRecovery,
-    request: &CreateRequest,
-    first_sent_at: Option<DateTime<Utc>>,
-    found: Vec<ChildOrg>,
-) -> Sight {
-    let mut strong = Vec::new();
-    let mut candidates = Vec::new();
-    for child in found {
-        let is_new = match (child.created_at, first_sent_at) {
-            (Some(created), Some(sent)) => created >= sent - CLOCK_SKEW,
-            (None, _) | (_, None) => false,
-        };
-        let matched_on = matches(request, &child);
-        let has = |field: &str| matched_on.iter().any(|name| name == field);
-        let is_strong =
-            recovery == CreateRecovery::ReadBack && has("email") && has("customer_id") && is_new;
-        // A namesake from before the create cannot be it, where the time is known.
-        let is_old_namesake =
-            !has("email") && !has("customer_id") && child.created_at.is_some() && !is_new;
-        if matched_on.is_empty() || is_old_namesake {
-            continue;
-        }
-        candidates.push(Candidate {
-            provider_org_id: child.id.as_str().to_owned(),
-            name: child.name.clone(),
-            matched_on,
-            strength: if is_strong { CandidateStrength::Strong } else { CandidateStrength::Weak },
-        });
-        if is_strong {
-            strong.push(child);
-        }
-    }
-    let reading = match (strong.len(), candidates.len(), recovery) {
-        (1, _, _) => Reading::Applied,
-        (2.., _, _) => Reading::Contradictory,
-        (0, _, CreateRecovery::Hint | CreateRecovery::Impossible) => Reading::Impossible,
-        (0, 0, CreateRecovery::ReadBack) => Reading::NotApplied,
-        (0, 1.., CreateRecovery::ReadBack) => Reading::Ambiguous,
-    };
-    Sight { child: strong.pop(), candidates, ..Sight::of(reading) }
+/// Whether a create could have made an organization that somebody names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Made {
+    /// It could have.
+    pub could_be: bool,
+    /// Another tenant has a mapping of it, or an open create that could have made it.
+    pub claimed_elsewhere: bool,
 }
 
-fn matches(request: &CreateRequest, child: &ChildOrg) -> Vec<String> {
+/// Judges an organization that somebody names as the result of a create.
+pub(super) fn judge_made(operation: &Operation, child: &ChildOrg, claims: &Claims) -> Result<Made> {
+    let request: CreateRequest = read(operation)?;
+    let likeness = Likeness::of(&traits(operation, &request), child);
+    Ok(Made {
+        could_be: likeness.could_be(),
+        claimed_elsewhere: is_claimed_elsewhere(operation, child, claims),
+    })
+}
+
+fn traits<'a>(operation: &Operation, request: &'a CreateRequest) -> CreateTraits<'a> {
     let new = &request.new;
     let email = new.owner.as_ref().and_then(|owner| owner.email.as_ref());
-    let theirs = child.owner.as_ref().and_then(|owner| owner.email.as_ref());
-    let mut matched = Vec::new();
-    if email.is_some() && email == theirs {
-        matched.push("email".to_owned());
+    CreateTraits {
+        customer_id: &new.customer_id,
+        owner_email: email.map(EmailAddress::as_str),
+        name: &new.name,
+        not_before: operation.first_sent_at,
     }
-    if child.customer_id.as_deref() == Some(new.customer_id.as_str()) {
-        matched.push("customer_id".to_owned());
+}
+
+/// The other open creates that may have left. One that waits has been proven to have had no effect so far.
+fn rivals<'a>(operation: &Operation, claims: &'a Claims) -> impl Iterator<Item = &'a OpenCreate> {
+    let own = operation.id;
+    claims.creates.iter().filter(move |rival| rival.operation_id != own && rival.may_have_left)
+}
+
+fn is_claimed_elsewhere(operation: &Operation, child: &ChildOrg, claims: &Claims) -> bool {
+    let is_mapped = claims.mappings.iter().any(|known| {
+        known.provider_org_id == child.id.as_str() && known.tenant != operation.tenant
+    });
+    is_mapped
+        || rivals(operation, claims)
+            .any(|rival| rival.tenant != operation.tenant && rival.lays_claim(child.into(), None))
+}
+
+/// One organization at the provider, compared with a create.
+struct Match {
+    child: ChildOrg,
+    matched_on: Vec<String>,
+    /// E-mail address and customer id are equal, and the organization is new.
+    is_strong: bool,
+    is_mapped: bool,
+    /// An open create of another tenant or customer matches it as well.
+    is_contested: bool,
+    /// Another tenant has a mapping of it, or an open create that could have made it.
+    claimed_elsewhere: bool,
+}
+
+impl Match {
+    fn of(
+        recovery: CreateRecovery,
+        operation: &Operation,
+        create: &CreateTraits<'_>,
+        child: ChildOrg,
+        claims: &Claims,
+    ) -> Option<Self> {
+        let likeness = Likeness::of(create, &child);
+        if !likeness.could_be() && !likeness.has_key() {
+            return None;
+        }
+        let is_readable = recovery == CreateRecovery::ReadBack;
+        Some(Self {
+            is_strong: is_readable && likeness.is_strong(),
+            is_mapped: claims
+                .mappings
+                .iter()
+                .any(|known| known.provider_org_id == child.id.as_str()),
+            is_contested: rivals(operation, claims)
+                .any(|rival| Likeness::of(&rival.traits(), &child).is_strong()),
+            claimed_elsewhere: is_claimed_elsewhere(operation, &child, claims),
+            matched_on: likeness.matched_on().iter().map(|field| word(*field)).collect(),
+            child,
+        })
     }
-    if child.name == new.name {
-        matched.push("name".to_owned());
+
+    fn candidate(&self) -> Candidate {
+        Candidate {
+            provider_org_id: self.child.id.as_str().to_owned(),
+            name: self.child.name.clone(),
+            matched_on: self.matched_on.clone(),
+            strength: if self.is_strong {
+                CandidateStrength::Strong
+            } else {
+                CandidateStrength::Weak
+            },
+            claimed_elsewhere: self.claimed_elsewhere,
+        }
     }
-    matched
+}
+
+/// The name of a matched field in a candidate's `matched_on`.
+fn word(field: Field) -> String {
+    let name = if field == Field::OwnerEmail { "email" } else { field.as_str() };
+    name.to_owned()
+}
+
+/// Decides what the organizations found prove about a create.
+fn weigh(
+    recovery: CreateRecovery,
+    operation: &Operation,
+    request: &CreateRequest,
+    found: Vec<ChildOrg>,
+    claims: &Claims,
+) -> Sight {
+    let create = traits(operation, request);
+    let matches: Vec<Match> = found
+        .into_iter()
+        .filter_map(|child| Match::of(recovery, operation, &create, child, claims))
+        // A mapped organization that does not match in everything is another customer's or an older one.
+        .filter(|found| found.is_strong || !found.is_mapped)
+        .collect();
+    let free: Vec<&Match> = matches.iter().filter(|found| !found.is_mapped).collect();
+    let strong: Vec<&Match> = free.iter().copied().filter(|found| found.is_strong).collect();
+    let reading = match (strong.as_slice(), matches.len(), recovery) {
+        ([one], _, _) if one.is_contested => Reading::Contested,
+        ([_], _, _) => Reading::Applied,
+        ([_, _, ..], _, _) => Reading::Contradictory,
+        ([], _, CreateRecovery::Hint | CreateRecovery::Impossible) => Reading::Impossible,
+        ([], 0, CreateRecovery::ReadBack) => Reading::NotApplied,
+        // A full match can be the result of this create even if somebody has mapped it since.
+        ([], 1.., CreateRecovery::ReadBack) => Reading::Ambiguous,
+    };
+    let candidates = matches.iter().map(Match::candidate).collect();
+    let child = (reading == Reading::Applied).then(|| strong.first().map(|one| one.child.clone()));
+    Sight { child: child.flatten(), candidates, ..Sight::of(reading) }
 }
 
 /// Reads an organization whose id is proven by an answer that came late.
@@ -277,59 +352,4 @@ pub(super) fn was_read(sight: &Sight) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use partner_core::{EmailAddress, NewChildOrg, Owner};
-
-    use super::*;
-
-    fn at(seconds: i64) -> Option<DateTime<Utc>> {
-        DateTime::from_timestamp(1_000_000 + seconds, 0)
-    }
-
-    fn request() -> CreateRequest {
-        let email = EmailAddress::new("owner@acme.test").ok();
-        CreateRequest {
-            new: NewChildOrg {
-                customer_id: "c-1".to_owned(),
-                name: "Acme".to_owned(),
-                owner: Some(Owner { email, ..Owner::default() }),
-                ..NewChildOrg::default()
-            },
-        }
-    }
-
-    fn child(created_at: Option<DateTime<Utc>>) -> ChildOrg {
-        ChildOrg {
-            id: ProviderOrgId::new("x").unwrap(),
-            name: "Acme".to_owned(),
-            status: Status::Active,
-            lock: None,
-            customer_id: Some("c-1".to_owned()),
-            owner: request().new.owner,
-            siren_number: None,
-            domain: None,
-            address: None,
-            marketplace_offers: None,
-            members: Vec::new(),
-            comment: None,
-            created_at,
-            provider_data: serde_json::Value::Null,
-        }
-    }
-
-    fn reading(found: ChildOrg, mapped: &[&str]) -> Reading {
-        let mapped: Vec<String> = mapped.iter().map(|id| (*id).to_owned()).collect();
-        weigh_all(CreateRecovery::ReadBack, &request(), at(0), vec![found], &mapped).reading
-    }
-
-    #[test]
-    fn what_fits_wholly_is_found_and_is_no_absence_when_another_has_mapped_it() {
-        assert_eq!(reading(child(at(1)), &[]), Reading::Applied);
-        assert_eq!(reading(child(at(1)), &["x"]), Reading::Ambiguous);
-    }
-
-    #[test]
-    fn what_was_there_before_and_is_mapped_says_nothing() {
-        assert_eq!(reading(child(at(-3600)), &["x"]), Reading::NotApplied);
-    }
-}
+mod tests;

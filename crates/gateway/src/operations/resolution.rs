@@ -10,6 +10,7 @@ use super::{
     engine::Engine,
     failure::{Failure, FailureCode},
     observation::{fail, settle},
+    read_back::candidates,
     request::UpdateRequest,
     send::{Done, read},
     settle::assert_created,
@@ -29,6 +30,8 @@ pub enum Resolution {
     Applied {
         /// The organization at the provider.
         provider_org_id: Option<String>,
+        /// The caller has checked that the create made this organization, where the gateway cannot.
+        confirm_unverified: bool,
     },
     /// It was not done.
     NotApplied {
@@ -48,6 +51,8 @@ pub struct Resolver {
     pub request_id: String,
     /// Why.
     pub reason: String,
+    /// Whether the caller may see and settle other tenants' claims.
+    pub is_admin: bool,
 }
 
 /// Why an operation cannot be settled this way.
@@ -62,9 +67,34 @@ pub enum CannotResolve {
     /// Only a create takes one.
     #[error("only a create takes a provider_org_id")]
     IdNotTaken,
-    /// The provider has no such organization.
-    #[error("the provider has no such organization")]
-    NoSuchOrganization,
+    /// A readable provider does not have the organization.
+    #[error("the provider `{provider}` has no organization {id}; check the id")]
+    NotFoundAtProvider {
+        /// The account.
+        provider: String,
+        /// The id that the caller named.
+        id: String,
+    },
+    /// Nothing confirms that the create made the organization.
+    #[error(
+        "the provider `{provider}` does not confirm that this create made the organization: name one of the \
+         candidates, or check the id at the provider and repeat the request with `confirm_unverified: true`"
+    )]
+    Unverified {
+        /// The account.
+        provider: String,
+    },
+    /// The organization cannot be what the create made.
+    #[error(
+        "this create did not make that organization: neither e-mail address nor customer id are its own, or it is \
+         older; an admin can adopt it"
+    )]
+    NotOfThisCreate,
+    /// Another tenant has a claim on the organization.
+    #[error(
+        "another tenant's mapping or open create claims that organization; only an admin can decide whose it is"
+    )]
+    ClaimedElsewhere,
     /// No provider gives such an id.
     #[error(transparent)]
     NotAnId(partner_core::InvalidId),
@@ -99,7 +129,7 @@ impl Engine {
         }
         crash_point!("resolve.begin");
         let account = self.account(operation)?;
-        let (next, child) = self.decide(operation, account, resolution).await?;
+        let (next, child) = self.decide(operation, account, resolution, resolver).await?;
         crash_point!("resolve.decided");
         let now = self.store.now();
         let change = change_by(operation, account, resolution, child.as_ref(), &next, now);
@@ -137,30 +167,84 @@ impl Engine {
         }
     }
 
+    /// Checks that a create can have made the organization that an operator names.
+    ///
+    /// # Behavior
+    /// Where the provider can be read, the organization must exist there, and for a caller who is no admin it
+    /// must match the create. Elsewhere it must be a candidate of the operation, or the operator confirms it. A
+    /// claim of another tenant is the admin's to decide.
+    async fn verify_made(
+        &self,
+        operation: &Operation,
+        account: &Account,
+        id: &ProviderOrgId,
+        confirm_unverified: bool,
+        is_admin: bool,
+    ) -> Result<Option<ChildOrg>, CannotResolve> {
+        let unverified =
+            || CannotResolve::Unverified { provider: account.name().as_str().to_owned() };
+        let child = if account.is_readable() {
+            match account.provider.get_child_org(id).await {
+                Ok(reply) => Some(reply.value),
+                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::InvalidInput) => {
+                    return Err(not_found(account, id));
+                }
+                Err(_) => None,
+            }
+        } else {
+            None
+        };
+        let Some(child) = child else {
+            let evidence = self.store.evidence_of(operation.id).await?;
+            let named =
+                candidates(&evidence).into_iter().find(|c| c.provider_org_id == id.as_str());
+            return match named {
+                Some(candidate) if candidate.claimed_elsewhere && !is_admin => {
+                    Err(CannotResolve::ClaimedElsewhere)
+                }
+                Some(_) => Ok(None),
+                None if confirm_unverified => Ok(None),
+                None => Err(unverified()),
+            };
+        };
+        if !is_admin {
+            let made = self.judge_made(operation, account, &child).await?;
+            if made.claimed_elsewhere {
+                return Err(CannotResolve::ClaimedElsewhere);
+            }
+            if !made.could_be {
+                return Err(CannotResolve::NotOfThisCreate);
+            }
+        }
+        Ok(Some(child))
+    }
+
     async fn decide(
         &self,
         operation: &Operation,
         account: &Account,
         resolution: &Resolution,
+        resolver: &Resolver,
     ) -> Result<(NextState, Option<ChildOrg>), CannotResolve> {
         let is_create = operation.kind == OperationKind::Create;
         match resolution {
-            Resolution::Applied { provider_org_id: None } if is_create => {
+            Resolution::Applied { provider_org_id: None, .. } if is_create => {
                 Err(CannotResolve::IdNeeded)
             }
-            Resolution::Applied { provider_org_id: Some(_) } if !is_create => {
+            Resolution::Applied { provider_org_id: Some(_), .. } if !is_create => {
                 Err(CannotResolve::IdNotTaken)
             }
-            Resolution::Applied { provider_org_id } => {
+            Resolution::Applied { provider_org_id: Some(id), confirm_unverified } => {
+                let id = ProviderOrgId::new(id.as_str()).map_err(CannotResolve::NotAnId)?;
+                let child = self
+                    .verify_made(operation, account, &id, *confirm_unverified, resolver.is_admin)
+                    .await?;
+                Ok((NextState::Succeeded, child))
+            }
+            Resolution::Applied { provider_org_id: None, .. } => {
                 let org = self.store.reread_organization(operation.organization_id).await?;
-                let id = match provider_org_id {
-                    Some(id) => {
-                        Some(ProviderOrgId::new(id.as_str()).map_err(CannotResolve::NotAnId)?)
-                    }
-                    None => org.provider_org_id,
-                };
-                let child = match id.filter(|_| account.is_readable()) {
-                    Some(id) => read_named(account, &id).await?,
+                let child = match org.provider_org_id.filter(|_| account.is_readable()) {
+                    Some(id) => read_mapped(account, &id).await?,
                     None => None,
                 };
                 Ok((NextState::Succeeded, child))
@@ -187,19 +271,23 @@ impl Engine {
     }
 }
 
-/// Reads the organization that a person names. One that cannot be read now is believed; one that the
-/// provider does not have is not.
-async fn read_named(
+/// Reads the organization of an operation. Returns `None` where it cannot be read now: the operator's word
+/// suffices, since the mapping names it already.
+async fn read_mapped(
     account: &Account,
     id: &ProviderOrgId,
 ) -> Result<Option<ChildOrg>, CannotResolve> {
     match account.provider.get_child_org(id).await {
         Ok(reply) => Ok(Some(reply.value)),
         Err(error) if matches!(error.kind(), Kind::NotFound | Kind::InvalidInput) => {
-            Err(CannotResolve::NoSuchOrganization)
+            Err(not_found(account, id))
         }
         Err(_) => Ok(None),
     }
+}
+
+fn not_found(account: &Account, id: &ProviderOrgId) -> CannotResolve {
+    CannotResolve::NotFoundAtProvider { provider: account.name().to_string(), id: id.to_string() }
 }
 
 fn change_by<'a>(
@@ -212,7 +300,7 @@ fn change_by<'a>(
 ) -> Box<dyn Fn(&mut Organization) + Send + Sync + 'a> {
     let readable = account.is_readable();
     match (resolution, next) {
-        (Resolution::Applied { provider_org_id }, _) => match child {
+        (Resolution::Applied { provider_org_id, .. }, _) => match child {
             Some(child) => {
                 let child = Done::Organization(Box::new(child.clone()));
                 Box::new(move |org| change_of(operation, account, &child, now)(org))

@@ -10,15 +10,17 @@ use super::{
     counters,
     engine::Engine,
     failure::Failure,
-    read_back::{Sight, read_create, read_organization, read_proven, was_read},
+    read_back::{
+        Claims, Made, Sight, judge_made, read_create, read_organization, read_proven, was_read,
+    },
     send::Done,
     transitions::{Look, Reading, after_reading},
 };
 use crate::{
     providers::Account,
     store::{
-        Certainty, Evidence, EvidenceKind, NextState, Operation, OperationKind, OrgStatus,
-        Organization, Outcome, StoreResult,
+        Certainty, CreateKeys, Evidence, EvidenceKind, NextState, Operation, OperationKind,
+        OperationState, OrgStatus, Organization, Outcome, StoreError, StoreResult,
     },
 };
 
@@ -96,8 +98,8 @@ impl Engine {
         Ok(match operation.kind {
             OperationKind::Create => {
                 let name = account.name().as_str();
-                let mapped = |ids: Vec<String>| async move {
-                    self.store.mapped_provider_org_ids(name, &ids).await.map_err(|error| {
+                let claims_on = |ids: Vec<String>, keys: CreateKeys| async move {
+                    self.claims_on(name, &ids, &keys).await.map_err(|error| {
                         partner_core::Error::new(
                             partner_core::Kind::Unavailable,
                             partner_core::Effect::NotSent,
@@ -106,13 +108,41 @@ impl Engine {
                         .with_source(error)
                     })
                 };
-                read_create(provider, operation, mapped).await
+                read_create(provider, operation, claims_on).await
             }
             OperationKind::Update | OperationKind::Lock | OperationKind::Unlock => {
                 let org = self.store.reread_organization(operation.organization_id).await?;
                 read_organization(provider, operation, &org).await
             }
             OperationKind::Invite | OperationKind::AdminRole => Sight::of(Reading::Impossible),
+        })
+    }
+
+    /// The claims on organizations at a provider. The creates are read before the mappings: a create that
+    /// succeeds between the two reads is seen as a mapping.
+    async fn claims_on(
+        &self,
+        provider: &str,
+        ids: &[String],
+        keys: &CreateKeys,
+    ) -> StoreResult<Claims> {
+        let creates = self.store.open_creates_like(provider, keys).await?;
+        let mappings = self.store.known_mappings(provider, ids).await?;
+        Ok(Claims { mappings, creates })
+    }
+
+    /// Judges an organization that an operator names as the result of a create, by the claims of others.
+    pub(super) async fn judge_made(
+        &self,
+        operation: &Operation,
+        account: &Account,
+        child: &ChildOrg,
+    ) -> StoreResult<Made> {
+        let ids = [child.id.as_str().to_owned()];
+        let keys = CreateKeys::of([child.into()]);
+        let claims = self.claims_on(account.name().as_str(), &ids, &keys).await?;
+        judge_made(operation, child, &claims).map_err(|error| {
+            StoreError::Corrupt(format!("the request of a create: {}", error.message()))
         })
     }
 
@@ -136,17 +166,26 @@ impl Engine {
             is_accounted: operation.sends <= 1 && !was_so,
         };
         let closed = self.write_down_or_add(operation, Some(evidence), &outcome).await;
-        self.or_quarantine(operation, evidence, closed).await
+        self.or_quarantine(operation, account, evidence, closed).await
     }
 
-    /// What was found belongs to another mapping: a person must look.
+    /// Quarantines an operation whose organization belongs to another mapping. An operation that is still
+    /// being sent becomes unknown first, as the transition table demands.
     async fn or_quarantine(
         &self,
         operation: &Operation,
+        account: &Account,
         evidence: &Evidence,
         closed: StoreResult<()>,
     ) -> StoreResult<()> {
         match closed {
+            Err(error)
+                if error.constraint() == Some("organizations_provider_org_id_key")
+                    && operation.state == OperationState::Sending =>
+            {
+                // The future is boxed, since losing track looks at the provider again.
+                Box::pin(self.lose_track(operation, account, evidence)).await
+            }
             Err(error) if error.constraint() == Some("organizations_provider_org_id_key") => {
                 let event = Some("operation.quarantined");
                 let next = NextState::Quarantined;
@@ -172,7 +211,7 @@ impl Engine {
         let event = Some("organization.created");
         let closed =
             self.move_on(operation, NextState::Succeeded, Some(evidence), &change, event).await;
-        self.or_quarantine(operation, evidence, closed).await
+        self.or_quarantine(operation, account, evidence, closed).await
     }
 
     /// A refused create may have been refused because our own is there: one reading decides.
@@ -191,7 +230,10 @@ impl Engine {
             (Reading::Applied, Some(child)) => {
                 self.found(operation, account, (child, sight.was_so), &seen).await
             }
-            (Reading::Failed, _) => self.lose_track(operation, account, &seen).await,
+            // The organization may be this create's or the rival's: neither may be refused, nor take it.
+            (Reading::Failed | Reading::Contested, _) => {
+                self.lose_track(operation, account, &seen).await
+            }
             (
                 Reading::Applied
                 | Reading::NotApplied
@@ -235,6 +277,7 @@ fn reading_word(reading: Reading) -> &'static str {
         Reading::Applied => "applied",
         Reading::NotApplied => "not_applied",
         Reading::Ambiguous => "ambiguous",
+        Reading::Contested => "contested",
         Reading::Contradictory => "contradictory",
         Reading::Failed => "failed",
         Reading::Missing => "missing",

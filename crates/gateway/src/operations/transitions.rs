@@ -151,6 +151,9 @@ pub enum Reading {
     NotApplied,
     /// Something is there that may be it: a person must look, once the window is over.
     Ambiguous,
+    /// One is there that matches in everything, and an open create of another tenant or customer matches it
+    /// as well: nobody's proof.
+    Contested,
     /// Two are there that must both be it.
     Contradictory,
     /// The provider could not be read, or not to the end.
@@ -207,8 +210,10 @@ pub fn after_reading(
             Look::Quarantine
         }
         Reading::Failed => again,
-        Reading::Ambiguous | Reading::Missing if window_is_over => Look::Quarantine,
-        Reading::Ambiguous | Reading::Missing => {
+        Reading::Ambiguous | Reading::Contested | Reading::Missing if window_is_over => {
+            Look::Quarantine
+        }
+        Reading::Ambiguous | Reading::Contested | Reading::Missing => {
             Look::LookAgain { after: look_after(situation, gap, now), absent_since: None }
         }
         Reading::NotApplied if situation.kind != OperationKind::Create => {

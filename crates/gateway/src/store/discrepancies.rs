@@ -83,8 +83,13 @@ pub struct Discrepancy {
     pub kind: DiscrepancyKind,
     /// Where it stands.
     pub state: DiscrepancyState,
-    /// Whose organization it is about; `None` for what is not mapped.
+    /// The tenant that owns the organization, or to which an unmapped one is assigned; `None` for an unmapped
+    /// one that nobody assigned.
     pub tenant: Option<String>,
+    /// The actor who assigned an unmapped one.
+    pub assigned_by: Option<String>,
+    /// When that was.
+    pub assigned_at: Option<DateTime<Utc>>,
     /// The organization it is about.
     pub organization_id: Option<Uuid>,
     /// The version of it that was compared.
@@ -142,6 +147,8 @@ struct DiscrepancyRow {
     kind: String,
     state: String,
     tenant: Option<String>,
+    assigned_by: Option<String>,
+    assigned_at: Option<DateTime<Utc>>,
     organization_id: Option<Uuid>,
     organization_version: Option<i64>,
     provider_org_id: String,
@@ -166,6 +173,8 @@ impl TryFrom<DiscrepancyRow> for Discrepancy {
             kind: row.kind.parse()?,
             state: row.state.parse()?,
             tenant: row.tenant,
+            assigned_by: row.assigned_by,
+            assigned_at: row.assigned_at,
             organization_id: row.organization_id,
             organization_version: row.organization_version,
             provider_org_id: row.provider_org_id,
@@ -255,6 +264,59 @@ impl Store {
         .into_iter()
         .map(|row| Ok((row.kind.parse()?, row.count)))
         .collect()
+    }
+
+    /// The discrepancy of an organization that was listed and not mapped: the one that is not resolved, or else
+    /// the last one. `None` where no sweep has reported one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unmapped_discrepancy(
+        &self,
+        provider: &str,
+        provider_org_id: &str,
+    ) -> StoreResult<Option<Discrepancy>> {
+        sqlx::query_as!(
+            DiscrepancyRow,
+            "select * from discrepancies
+             where provider = $1 and provider_org_id = $2 and kind = 'unmapped' and state <> 'suspected'
+             order by (state = 'resolved'), last_seen_at desc, id desc limit 1",
+            provider,
+            provider_org_id
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(store_error)?
+        .map(Discrepancy::try_from)
+        .transpose()
+    }
+
+    /// Assigns an unmapped organization that is not settled to a tenant, or to none. `None` where there is no such
+    /// discrepancy any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn assign_discrepancy(
+        &self,
+        id: Uuid,
+        tenant: Option<&str>,
+        by: &str,
+    ) -> StoreResult<Option<Discrepancy>> {
+        sqlx::query_as!(
+            DiscrepancyRow,
+            "update discrepancies
+             set tenant = $2, assigned_by = case when $2::text is not null then $3 end,
+                 assigned_at = case when $2::text is not null then now() end
+             where id = $1 and kind = 'unmapped' and state in ('open', 'dismissed') returning *",
+            id,
+            tenant,
+            by
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(store_error)?
+        .map(Discrepancy::try_from)
+        .transpose()
     }
 
     /// Settles a discrepancy whose settlement changes nothing else. False where it cannot be settled any

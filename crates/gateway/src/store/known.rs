@@ -1,6 +1,7 @@
-//! What is known already of organizations that a provider lists: whether they are mapped, whether the
-//! customer has another one, whether an open create may have made them.
+//! Claims on organizations at a provider: mappings, customer ids in use, and open creates.
 
+use chrono::{DateTime, Utc};
+use partner_core::{CreateTraits, Likeness, OrgTraits};
 use uuid::Uuid;
 
 use super::{
@@ -37,12 +38,18 @@ pub struct KnownCustomer {
 pub struct OpenCreate {
     /// Its operation.
     pub operation_id: Uuid,
-    /// The customer id that was asked for.
-    pub customer_id: Option<String>,
-    /// The owner's e-mail address that was asked for.
+    /// The tenant that asked for it.
+    pub tenant: String,
+    /// The customer id that it sends.
+    pub customer_id: String,
+    /// The owner's e-mail address that it sends.
     pub email: Option<String>,
-    /// The name that was asked for.
-    pub name: Option<String>,
+    /// The name that it sends.
+    pub name: String,
+    /// The time before which nothing of it can have left.
+    pub not_before: DateTime<Utc>,
+    /// It is being sent, or its outcome is open. One that waits has had no effect so far.
+    pub may_have_left: bool,
 }
 
 impl std::fmt::Debug for OpenCreate {
@@ -50,6 +57,62 @@ impl std::fmt::Debug for OpenCreate {
         f.debug_struct("OpenCreate")
             .field("operation_id", &self.operation_id)
             .finish_non_exhaustive()
+    }
+}
+
+impl OpenCreate {
+    /// The properties by which its organization can be recognized.
+    #[must_use]
+    pub fn traits(&self) -> CreateTraits<'_> {
+        CreateTraits {
+            customer_id: &self.customer_id,
+            owner_email: self.email.as_deref(),
+            name: &self.name,
+            not_before: Some(self.not_before),
+        }
+    }
+
+    /// Whether the create could have made the organization, or asks for the customer of this tenant for whom
+    /// somebody is about to map it.
+    #[must_use]
+    pub fn lays_claim(&self, org: OrgTraits<'_>, customer: Option<(&str, &str)>) -> bool {
+        let likeness = Likeness::of(&self.traits(), org);
+        let is_customer = customer == Some((&self.tenant, &self.customer_id));
+        likeness.could_be() || (is_customer && !likeness.is_older())
+    }
+}
+
+/// The keys by which open creates are looked up. A lookup finds more than it needs;
+/// [`Likeness`](partner_core::Likeness) decides.
+#[derive(Clone, Default)]
+pub struct CreateKeys {
+    /// Customer ids.
+    pub customer_ids: Vec<String>,
+    /// Owners' e-mail addresses.
+    pub emails: Vec<String>,
+    /// Names.
+    pub names: Vec<String>,
+}
+
+impl std::fmt::Debug for CreateKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CreateKeys(***)")
+    }
+}
+
+impl CreateKeys {
+    /// The keys that these organizations show.
+    pub fn of<'a>(orgs: impl IntoIterator<Item = OrgTraits<'a>>) -> Self {
+        let mut keys = Self::default();
+        for org in orgs {
+            keys.emails.extend(org.owner_email.map(str::to_owned));
+            keys.customer_ids.extend(org.customer_id.map(str::to_owned));
+            // The name decides only where the provider shows nothing better.
+            if !org.shows_key() && !org.name.is_empty() {
+                keys.names.push(org.name.to_owned());
+            }
+        }
+        keys
     }
 }
 
@@ -102,37 +165,17 @@ impl Store {
         .map_err(store_error)
     }
 
-    /// The creates at a provider that have not ended and have any of these customer ids, owners' e-mail
-    /// addresses (in any case) or names.
+    /// The open creates of all tenants at a provider that have any of these keys. E-mail addresses match in any
+    /// case.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn open_creates_like(
         &self,
         provider: &str,
-        customer_ids: &[String],
-        emails: &[String],
-        names: &[String],
+        keys: &CreateKeys,
     ) -> StoreResult<Vec<OpenCreate>> {
-        sqlx::query_as!(
-            OpenCreate,
-            r#"select id as operation_id, request #>> '{new,customer_id}' as customer_id,
-                      request #>> '{new,owner,email}' as email, request #>> '{new,name}' as name
-               from operations
-               where provider = $1 and kind = 'create'
-                 and state in ('accepted', 'sending', 'unknown', 'quarantined')
-                 and (request #>> '{new,customer_id}' = any($2)
-                      or lower(request #>> '{new,owner,email}') in (select lower(e) from unnest($3::text[]) as e)
-                      or request #>> '{new,name}' = any($4))
-               order by id"#,
-            provider,
-            customer_ids,
-            emails,
-            names
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(store_error)
+        find_open_creates(&self.outcomes, provider, keys).await
     }
 
     /// The tenant of every organization there is; `None` where there are several, or no organization.
@@ -147,4 +190,39 @@ impl Store {
                 .map_err(store_error)?;
         Ok(found.first.filter(|first| Some(first) == found.last.as_ref()))
     }
+}
+
+/// Finds open creates by their keys, on a pool or within a transaction.
+///
+/// The row lock makes a server that takes no writes refuse the query: a standby may not have a create yet that
+/// its primary has.
+pub(super) async fn find_open_creates<'e>(
+    database: impl sqlx::PgExecutor<'e>,
+    provider: &str,
+    keys: &CreateKeys,
+) -> StoreResult<Vec<OpenCreate>> {
+    sqlx::query_as!(
+        OpenCreate,
+        r#"select o.id as operation_id, o.tenant,
+                  coalesce(o.request #>> '{new,customer_id}', '') as "customer_id!",
+                  o.request #>> '{new,owner,email}' as email,
+                  coalesce(o.request #>> '{new,name}', '') as "name!",
+                  coalesce(o.first_sent_at, o.created_at) as "not_before!",
+                  o.state <> 'accepted' as "may_have_left!"
+           from organizations g join operations o on o.organization_id = g.id
+           where g.provider = $1 and g.status = 'pending' and o.kind = 'create'
+             and o.state in ('accepted', 'sending', 'unknown', 'quarantined')
+             and (o.request #>> '{new,customer_id}' = any($2)
+                  or lower(o.request #>> '{new,owner,email}') in (select lower(e) from unnest($3::text[]) as e)
+                  or o.request #>> '{new,name}' = any($4))
+           order by o.id
+           for key share of o"#,
+        provider,
+        &keys.customer_ids,
+        &keys.emails,
+        &keys.names
+    )
+    .fetch_all(database)
+    .await
+    .map_err(store_error)
 }

@@ -59,7 +59,7 @@ pub use feed::{FeedEvent, FeedFilter};
 pub use gates::CreateBudget;
 pub use history::{Attempt, PastEvent, Seen};
 pub use idempotency::{IdempotencyRecord, KeyClaim};
-pub use known::{KnownCustomer, KnownMapping, OpenCreate};
+pub use known::{CreateKeys, KnownCustomer, KnownMapping, OpenCreate};
 pub use late_change::{INVOICE_NOT_GUARANTEED, LateChange};
 pub use model::{
     Candidate, CandidateStrength, Certainty, Evidence, EvidenceKind, InvitedMember, Operation,

@@ -326,17 +326,20 @@ spelled!(
     }
 );
 
-/// An organization at the provider that an open create may have made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+/// An organization at the provider that an open create could have made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Its id at the provider.
     pub provider_org_id: String,
     /// Its name there.
     pub name: String,
-    /// The fields that equal ours: `email`, `customer_id`, `name`.
+    /// The equal fields: `email`, `customer_id`, `name`.
     pub matched_on: Vec<String>,
-    /// `strong`: the e-mail and the customer id are ours, and it is new. `weak`: less than that.
+    /// How much the match proves.
     pub strength: CandidateStrength,
+    /// Another tenant has a mapping of it, or an open create that could have made it.
+    #[serde(default)]
+    pub claimed_elsewhere: bool,
 }
 
 spelled!(

@@ -130,26 +130,6 @@ impl Store {
             query.build_query_as().fetch_all(&self.pool).await.map_err(store_error)?;
         rows.into_iter().map(Organization::try_from).collect()
     }
-
-    /// The organizations among these ids at a provider that are mapped already, whoever's they are.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn mapped_provider_org_ids(
-        &self,
-        provider: &str,
-        ids: &[String],
-    ) -> StoreResult<Vec<String>> {
-        sqlx::query_scalar!(
-            r#"select provider_org_id as "id!" from organizations
-               where provider = $1 and provider_org_id = any($2)"#,
-            provider,
-            ids
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(store_error)
-    }
 }
 
 fn push_tenant(query: &mut QueryBuilder<Postgres>, scope: &TenantScope) {

@@ -1,31 +1,25 @@
-//! Organizations that a provider lists and nothing is mapped to: whether that means anything yet.
+//! Sorts unmapped organizations of a provider's list into certain and undecided ones.
 
 use std::time::Duration;
 
-use partner_core::{ChildOrg, EmailAddress};
+use partner_core::{ChildOrg, OrgTraits};
 use sqlx::PgConnection;
 
 use super::{
-    error::{StoreResult, store_error},
+    error::StoreResult,
+    known::{CreateKeys, find_open_creates},
     sweep_rows::Sweep,
 };
 
-/// What is listed and not mapped.
+/// The organizations of a page that are listed and not mapped.
 pub(super) struct Strangers<'a> {
-    /// Nothing of ours can explain it.
+    /// Neither a young organization nor the result of an open create.
     pub(super) certain: Vec<&'a ChildOrg>,
-    /// It is young, or an open create may have made it: the ids.
+    /// The ids of those that are young, or that an open create could have made.
     pub(super) undecided: Vec<String>,
 }
 
-/// A create that is open, by what it may be recognised.
-struct OpenCreate {
-    owner_email: Option<String>,
-    customer_id: String,
-    name: String,
-}
-
-/// Sets aside what an open create of ours may have made, and what is so young that it may not be known yet.
+/// Sets aside the organizations that an open create could have made, and those younger than the settle window.
 pub(super) async fn sort_strangers<'a>(
     connection: &mut PgConnection,
     sweep: &Sweep,
@@ -36,55 +30,15 @@ pub(super) async fn sort_strangers<'a>(
     if strangers.is_empty() {
         return Ok(sorted);
     }
-    let open = open_creates(connection, &sweep.provider, &strangers).await?;
+    let keys = CreateKeys::of(strangers.iter().map(|child| OrgTraits::from(*child)));
+    let open = find_open_creates(connection, &sweep.provider, &keys).await?;
     for child in strangers {
         let is_young = child.created_at.is_some_and(|at| at + settle_window >= sweep.begun_at);
-        if is_young || open.iter().any(|create| may_have_made(create, child)) {
+        if is_young || open.iter().any(|create| create.lays_claim(child.into(), None)) {
             sorted.undecided.push(child.id.as_str().to_owned());
         } else {
             sorted.certain.push(child);
         }
     }
     Ok(sorted)
-}
-
-fn may_have_made(create: &OpenCreate, child: &ChildOrg) -> bool {
-    let email = child.owner.as_ref().and_then(|owner| owner.email.as_ref());
-    let is_owner = match (email, &create.owner_email) {
-        (Some(theirs), Some(ours)) => theirs.as_str().eq_ignore_ascii_case(ours),
-        (Some(_) | None, Some(_) | None) => false,
-    };
-    let is_customer = child.customer_id.as_ref() == Some(&create.customer_id);
-    // Where neither is shown, the name is all there is.
-    let is_named = email.is_none() && child.customer_id.is_none() && child.name == create.name;
-    is_owner || is_customer || is_named
-}
-
-async fn open_creates(
-    connection: &mut PgConnection,
-    provider: &str,
-    strangers: &[&ChildOrg],
-) -> StoreResult<Vec<OpenCreate>> {
-    let emails: Vec<String> = strangers
-        .iter()
-        .filter_map(|child| child.owner.as_ref()?.email.as_ref())
-        .map(EmailAddress::as_str)
-        .map(str::to_lowercase)
-        .collect();
-    let customers: Vec<String> =
-        strangers.iter().filter_map(|child| child.customer_id.clone()).collect();
-    let names: Vec<String> = strangers.iter().map(|child| child.name.clone()).collect();
-    sqlx::query_as!(
-        OpenCreate,
-        "select owner_email, customer_id, name from organizations
-         where provider = $1 and status = 'pending'
-           and (lower(owner_email) = any($2) or customer_id = any($3) or name = any($4))",
-        provider,
-        &emails,
-        &customers,
-        &names
-    )
-    .fetch_all(connection)
-    .await
-    .map_err(store_error)
 }

@@ -26,48 +26,6 @@ pub(super) struct Known {
     pub(super) creates: Vec<OpenCreate>,
 }
 
-/// What open creates are looked for by.
-#[derive(Debug, Default)]
-pub(super) struct Asked {
-    pub(super) customer_ids: Vec<String>,
-    pub(super) emails: Vec<String>,
-    pub(super) names: Vec<String>,
-}
-
-/// What the open creates that may have made these organizations would have in common with them.
-pub(super) fn asked(children: &[ChildOrg], customer_ids: &[String]) -> Asked {
-    let mut asked = Asked { customer_ids: customer_ids.to_vec(), ..Asked::default() };
-    for child in children {
-        asked.customer_ids.extend(child.customer_id.clone());
-        asked.emails.extend(email_of(child).map(str::to_owned));
-        asked.names.extend(telling_name(child).map(str::to_owned));
-    }
-    asked
-}
-
-fn email_of(child: &ChildOrg) -> Option<&str> {
-    child.owner.as_ref()?.email.as_ref().map(partner_core::EmailAddress::as_str)
-}
-
-/// The name, where the listing shows nothing better that a create could be known by.
-fn telling_name(child: &ChildOrg) -> Option<&str> {
-    let has_better = child.customer_id.is_some() || email_of(child).is_some();
-    (!has_better && !child.name.is_empty()).then_some(child.name.as_str())
-}
-
-/// The create may have made the organization.
-fn may_have_made(create: &OpenCreate, child: &ChildOrg, customer_id: Option<&str>) -> bool {
-    let wanted = create.customer_id.as_deref();
-    let has_customer =
-        wanted.is_some() && (wanted == customer_id || wanted == child.customer_id.as_deref());
-    let has_email = match (create.email.as_deref(), email_of(child)) {
-        (Some(ours), Some(theirs)) => ours.to_lowercase() == theirs.to_lowercase(),
-        (Some(_) | None, _) => false,
-    };
-    let has_name = telling_name(child).is_some_and(|name| create.name.as_deref() == Some(name));
-    has_customer || has_email || has_name
-}
-
 impl Import<'_> {
     /// Judges one organization. What is mapped is left alone whatever else is true of it; what an open
     /// create may have made is its own, whatever the map says.
@@ -107,8 +65,9 @@ impl Import<'_> {
         known: &Known,
     ) -> Option<(ImportOutcome, String, Option<uuid::Uuid>)> {
         let customer_id = row.customer_id.as_deref();
+        let customer = row.tenant.as_deref().zip(customer_id);
         if let Some(create) =
-            known.creates.iter().find(|create| may_have_made(create, child, customer_id))
+            known.creates.iter().find(|create| create.lays_claim(child.into(), customer))
         {
             let detail = format!("operation {}", create.operation_id);
             return Some((ImportOutcome::OpenCreate, detail, None));

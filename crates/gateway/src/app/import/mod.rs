@@ -18,18 +18,21 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use partner_core::ChildOrg;
+use partner_core::{ChildOrg, OrgTraits};
 use uuid::Uuid;
 
 use self::{
     judge::{Known, Verdict},
     listing::Listing,
 };
-use super::organizations::found_at;
+use super::adopt::found_at;
 use crate::{
     operations::{now, observe},
     providers::Account,
-    store::{BeginCreate, EventContext, OrgStatus, Organization, Store, StoreError, StoreResult},
+    store::{
+        BeginCreate, CreateKeys, EventContext, OrgStatus, Organization, Store, StoreError,
+        StoreResult,
+    },
 };
 
 pub use listing::Undiscoverable;
@@ -232,12 +235,10 @@ impl<'a> Import<'a> {
         let provider = self.provider();
         let (tenants, customer_ids): (Vec<String>, Vec<String>) =
             children.iter().filter_map(|child| self.customer_of(child)).unzip();
-        let asked = judge::asked(children, &customer_ids);
+        let mut keys = CreateKeys::of(children.iter().map(OrgTraits::from));
+        keys.customer_ids.extend_from_slice(&customer_ids);
         let customers = self.store.known_customers(provider, &tenants, &customer_ids).await?;
-        let creates = self
-            .store
-            .open_creates_like(provider, &asked.customer_ids, &asked.emails, &asked.names)
-            .await?;
+        let creates = self.store.open_creates_like(provider, &keys).await?;
         // The mappings last: whoever maps one of these now commits its customer with it, and a customer
         // that was seen to be taken by the organization itself must be seen with its mapping.
         let mappings = self.store.known_mappings(provider, &ids(children)).await?;

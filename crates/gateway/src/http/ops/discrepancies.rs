@@ -184,6 +184,13 @@ fn facts(found: &Discrepancy, now: DateTime<Utc>) -> Markup {
                     dt { "Organization" }
                     dd { a href={ "/ops/organizations/" (id) } { code { (id) } } }
                 }
+                @if let (DiscrepancyKind::Unmapped, Some(tenant)) = (found.kind, &found.tenant) {
+                    dt { "Assigned to" }
+                    dd {
+                        (tenant) " by " (words::or_dash(found.assigned_by.as_deref())) " "
+                        (words::moment_or_dash(found.assigned_at, now))
+                    }
+                }
                 dt { "First seen" } dd { (words::moment(found.first_seen_at, now)) }
                 dt { "Last seen" } dd { (words::moment(found.last_seen_at, now)) }
                 @if let Some(resolution) = found.resolution {

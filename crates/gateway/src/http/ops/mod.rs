@@ -64,6 +64,10 @@ pub(crate) fn routes() -> Router<ApiState> {
             "/ops/discrepancies/{id}/resolve",
             get(back_to_discrepancy).post(discrepancy_form::resolve),
         )
+        .route(
+            "/ops/discrepancies/{id}/assign",
+            get(back_to_discrepancy).post(discrepancy_form::assign),
+        )
         .route("/ops/providers", get(providers::show))
         .route("/ops/live", get(live::follow))
         .route("/ops/assets/{file}", get(assets::file))

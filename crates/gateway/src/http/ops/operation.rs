@@ -20,10 +20,10 @@ use crate::{
     http::{
         extract::Id,
         problem::Problem,
-        resources::{EvidenceOut, OperationOut, OrganizationOut},
+        resources::{CandidateOut, EvidenceOut, OperationOut, OrganizationOut},
         state::ApiState,
     },
-    store::{Candidate, Operation, OperationKind, OperationState},
+    store::{Operation, OperationKind, OperationState},
 };
 
 /// One operation.
@@ -102,8 +102,8 @@ impl Shown {
         })
     }
 
-    /// What a lost create may have made.
-    pub(super) fn candidates(&self) -> &[Candidate] {
+    /// The organizations that a lost create could have made.
+    pub(super) fn candidates(&self) -> &[CandidateOut] {
         self.out.evidence.as_ref().map_or(&[], |evidence| &evidence.candidates)
     }
 }
@@ -225,6 +225,12 @@ fn candidates(evidence: &EvidenceOut) -> Markup {
         @if !evidence.candidates.is_empty() {
             section aria-labelledby="candidates" {
                 h2 #candidates { "Candidates at the provider" }
+                @if evidence.candidates.iter().any(|candidate| candidate.claimed_elsewhere) {
+                    p.notice {
+                        "Another tenant has a mapping of a candidate, or an open create that could have made it. \
+                         Only an admin can decide whose it is."
+                    }
+                }
                 table.stacks {
                     thead {
                         tr {
@@ -237,10 +243,18 @@ fn candidates(evidence: &EvidenceOut) -> Markup {
                     tbody {
                         @for candidate in &evidence.candidates {
                             tr {
-                                th scope="row" data-label="Id" { code { (candidate.provider_org_id) } }
-                                td data-label="Name" { (candidate.name) }
+                                th scope="row" data-label="Id" {
+                                    @match &candidate.provider_org_id {
+                                        Some(id) => code { (id) },
+                                        None => span.quiet { "hidden: another tenant claims it" },
+                                    }
+                                }
+                                td data-label="Name" { (words::or_dash(candidate.name.as_deref())) }
                                 td data-label="Equal to ours" { (candidate.matched_on.join(", ")) }
-                                td data-label="Strength" { (candidate.strength) }
+                                td data-label="Strength" {
+                                    (candidate.strength)
+                                    @if candidate.claimed_elsewhere { ", claimed by another tenant" }
+                                }
                             }
                         }
                     }

@@ -79,6 +79,8 @@ fn body_of(form: &Form, kind: OperationKind, faults: &mut Vec<FieldProblem>) -> 
             body["outcome"] = json!("applied");
             if kind == OperationKind::Create {
                 body["provider_org_id"] = made(form, faults);
+                // The box that the form requires says just that.
+                body["confirm_unverified"] = json!(form.text("confirm") == "yes");
             }
         }
         Some(Finding::NotAppliedRetry) => {
@@ -138,7 +140,10 @@ mod tests {
     fn a_form_says_what_the_api_is_told() {
         let said = |form: &str, kind| read(&of(form), kind).unwrap().0;
         let end = "&reason=seen&confirm=yes";
-        let applied = |id: &str| Resolution::Applied { provider_org_id: Some(id.to_owned()) };
+        let applied = |id: &str| Resolution::Applied {
+            provider_org_id: Some(id.to_owned()),
+            confirm_unverified: true,
+        };
         for (form, expected) in [
             ("outcome=applied&provider_org_id=+org-1+", applied("org-1")),
             ("outcome=applied&candidate=org-2", applied("org-2")),
@@ -150,7 +155,8 @@ mod tests {
             assert_eq!(said(&format!("{form}{end}"), CREATE), expected, "{form}");
         }
         let of_a_lock = said(&format!("outcome=applied{end}"), OperationKind::Lock);
-        assert_eq!(of_a_lock, Resolution::Applied { provider_org_id: None });
+        let plain = Resolution::Applied { provider_org_id: None, confirm_unverified: false };
+        assert_eq!(of_a_lock, plain);
     }
 
     #[test]

@@ -3,10 +3,10 @@
 
 use maud::{Markup, html};
 
-use super::{operation::Shown, page::form_token, session::Session};
+use super::{operation::Shown, page::form_token, session::Session, words};
 use crate::{
-    http::problem::Problem,
-    store::{Candidate, OperationKind},
+    http::{problem::Problem, resources::CandidateOut},
+    store::OperationKind,
 };
 
 /// The candidate that stands for an id that is typed.
@@ -61,8 +61,8 @@ impl Finding {
             (Self::Applied, true) => Words {
                 title: "It was done",
                 does: format!(
-                    "Maps the customer {customer} to the organization that you name. Where {at} can \
-                     be read, it is asked whether that exists."
+                    "Maps the customer {customer} to the organization that you name. Where {at} can be read, the \
+                     organization must exist there and match this create."
                 ),
                 confirms: format!(
                     "I have seen this organization at {at} and it is the one of {customer}. A \
@@ -167,8 +167,12 @@ fn form(finding: Finding, shown: &Shown, session: &Session, tried: Option<&Tried
     }
 }
 
-/// Which organization a create made: one of the candidates, or another.
-fn made(candidates: &[Candidate], tried: Option<&Tried>) -> Markup {
+/// The field for the organization that a create made: one of the candidates that may be chosen, or another.
+fn made(candidates: &[CandidateOut], tried: Option<&Tried>) -> Markup {
+    let candidates: Vec<(&str, &CandidateOut)> = candidates
+        .iter()
+        .filter_map(|candidate| Some((candidate.provider_org_id.as_deref()?, candidate)))
+        .collect();
     let typed = tried.map_or("", |tried| tried.provider_org_id.as_str());
     let input = html! {
         input #provider-org-id type="text" name="provider_org_id" value=(typed)
@@ -184,13 +188,13 @@ fn made(candidates: &[Candidate], tried: Option<&Tried>) -> Markup {
     html! {
         fieldset {
             legend { "Which organization did it make?" }
-            @for (at, candidate) in candidates.iter().enumerate() {
+            @for (at, (org_id, candidate)) in candidates.iter().enumerate() {
                 @let id = format!("candidate-{at}");
                 div.check {
-                    input id=(id) type="radio" name="candidate" value=(candidate.provider_org_id)
-                        required checked[candidate.provider_org_id == chosen];
+                    input id=(id) type="radio" name="candidate" value=(org_id)
+                        required checked[*org_id == chosen];
                     label for=(id) {
-                        (candidate.name) " " code { (candidate.provider_org_id) } " "
+                        (words::or_dash(candidate.name.as_deref())) " " code { (org_id) } " "
                         span.quiet {
                             (candidate.strength) ", equal: " (candidate.matched_on.join(", "))
                         }

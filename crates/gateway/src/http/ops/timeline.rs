@@ -106,6 +106,7 @@ fn reading(word: &Value) -> String {
         Some("applied") => "it was done",
         Some("not_applied") => "it is not there",
         Some("ambiguous") => "only what may be it",
+        Some("contested") => "an organization that another open create matches as well",
         Some("contradictory") => "more than one that seems to be it",
         Some("impossible") => "nothing can be read back here",
         Some("failed") => "the reading failed",

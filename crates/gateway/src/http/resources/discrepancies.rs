@@ -40,6 +40,14 @@ pub(crate) struct DiscrepancyOut {
     pub kind: DiscrepancyKind,
     /// The partner account.
     pub provider: String,
+    /// The tenant that owns the organization, or to which an `unmapped` one is assigned; else null.
+    #[schema(required)]
+    pub tenant: Option<String>,
+    /// The actor who assigned an `unmapped` one to its tenant: a token's `sub`.
+    #[schema(required)]
+    pub assigned_by: Option<String>,
+    #[schema(required)]
+    pub assigned_at: Option<DateTime<Utc>>,
     /// Null for `unmapped`.
     #[schema(required)]
     pub organization_id: Option<Uuid>,
@@ -73,6 +81,9 @@ impl DiscrepancyOut {
             id: found.id,
             kind: found.kind,
             provider: found.provider,
+            tenant: found.tenant,
+            assigned_by: found.assigned_by,
+            assigned_at: found.assigned_at,
             organization_id: found.organization_id,
             provider_org_id: found.provider_org_id,
             fields: found.fields,
@@ -110,7 +121,8 @@ pub(crate) struct DiscrepancyListParams {
 
 /// List discrepancies
 ///
-/// What the sweeps found, first seen first. `unmapped` ones belong to no tenant and are shown to admins alone.
+/// What the sweeps found, first seen first. An `unmapped` one belongs to no tenant: only admins see it, and the tenant
+/// to which an admin assigned it.
 #[utoipa::path(
     get, path = "/v1/discrepancies", tag = "Discrepancies",
     operation_id = "list_discrepancies",
@@ -168,7 +180,8 @@ pub(crate) async fn get(
 #[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
 pub(crate) struct ResolveDiscrepancyIn {
     action: ActionIn,
-    /// With `adopt`: whose it is to be.
+    /// With `adopt`: the tenant that is to own the mapping; the assigned one if left out. Another tenant than the
+    /// caller's own needs the scope `admin`.
     #[schema(min_length = 1, max_length = 128)]
     tenant: Option<String>,
     /// With `adopt`: the customer.
@@ -193,7 +206,7 @@ pub(crate) enum ActionIn {
 
 /// Resolve a discrepancy
 ///
-/// `adopt` is for `unmapped` and admins; `accept` for `drifted` (the customer id too) and for `missing`, which
+/// `adopt` is for `unmapped` ones, by an admin or by the tenant that it is assigned to; `accept` for `drifted` (the customer id too) and for `missing`, which
 /// closes the organization here; `reapply` for `drifted` fields that the provider can change, and it is an
 /// update like any other; `dismiss` for all. Another action is 422 `wrong_action`. `If-Match` is the
 /// organization's tag; without one, `accept` takes the version that the sweep compared.
@@ -220,9 +233,10 @@ pub(crate) async fn resolve(
 ) -> Result<Response, Problem> {
     query.finish()?;
     let (action, reason) = read_action(&write.body)?;
+    let scope = write.context.scope.clone();
     let resolved = state.app.resolve_discrepancy(write.context, id, action, reason).await?;
     let response = match resolved.pending {
-        Some(operation) => accepted(&state.app, operation).await?,
+        Some(operation) => accepted(&state.app, &scope, operation).await?,
         None => Json(DiscrepancyOut::new(resolved.discrepancy)).into_response(),
     };
     Ok(mark_replay(response, resolved.replayed))
@@ -239,15 +253,7 @@ pub(crate) fn read_action(body: &Value) -> Result<(Action, Option<String>), Prob
         let reason = body.text("reason", 1024);
         let is_adoption = word.as_deref() == Some("adopt");
         let (tenant, customer_id) = if is_adoption {
-            let tenant = body.needed_text("tenant", 128);
-            let tenant = tenant.and_then(|name| match Tenant::new(name) {
-                Ok(tenant) => Some(tenant.as_str().to_owned()),
-                Err(fault) => {
-                    body.fault("tenant", "invalid", fault.to_string());
-                    None
-                }
-            });
-            (tenant, body.customer_id())
+            (tenant_of(&mut body), body.customer_id())
         } else {
             for name in ["tenant", "customer_id"] {
                 if body.text(name, 256).is_some() {
@@ -257,9 +263,9 @@ pub(crate) fn read_action(body: &Value) -> Result<(Action, Option<String>), Prob
             (None, None)
         };
         let action = match word.as_deref() {
-            Some("adopt") => tenant
-                .zip(customer_id)
-                .map(|(tenant, customer_id)| Action::Adopt(Adoption { tenant, customer_id })),
+            Some("adopt") => {
+                customer_id.map(|customer_id| Action::Adopt(Adoption { tenant, customer_id }))
+            }
             Some("accept") => Some(Action::Accept),
             Some("reapply") => Some(Action::Reapply),
             Some("dismiss") => Some(Action::Dismiss),
@@ -276,5 +282,71 @@ pub(crate) fn read_action(body: &Value) -> Result<(Action, Option<String>), Prob
     match (read, faults.take()) {
         (Some(read), found) if found.is_empty() => Ok(read),
         (_, found) => Err(Problem::of_faults(found)),
+    }
+}
+
+fn tenant_of(body: &mut Object<'_>) -> Option<String> {
+    let tenant = Tenant::new(body.text("tenant", 128)?);
+    match tenant {
+        Ok(tenant) => Some(tenant.as_str().to_owned()),
+        Err(fault) => {
+            body.fault("tenant", "invalid", fault.to_string());
+            None
+        }
+    }
+}
+
+/// The tenant that an unmapped organization is assigned to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = AssignDiscrepancy)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
+pub(crate) struct AssignIn {
+    /// The tenant, which may adopt the organization from now on; null withdraws an assignment.
+    #[schema(min_length = 1, max_length = 128, required)]
+    tenant: Option<String>,
+}
+
+/// Assign a discrepancy
+///
+/// Assigns an `unmapped` organization to a tenant: the discrepancy is visible to that tenant, which may adopt it.
+/// Another kind is 422 `wrong_action`; a resolved one is 409 `discrepancy_not_open`.
+#[utoipa::path(
+    post, path = "/v1/discrepancies/{id}/assign", tag = "Discrepancies",
+    operation_id = "assign_discrepancy",
+    params(("id" = Uuid, Path, description = "The discrepancy's id")),
+    request_body = AssignIn,
+    responses((status = 200, description = "The discrepancy as it is now", body = DiscrepancyOut)),
+    security(("bearer" = ["admin"]))
+)]
+pub(crate) async fn assign(
+    State(state): State<ApiState>,
+    Id(id): Id,
+    query: QueryFields,
+    write: Write<scope::Admin>,
+) -> Result<Response, Problem> {
+    query.finish()?;
+    let tenant = read_assignment(&write.body)?;
+    let (found, replayed) = state.app.assign_discrepancy(write.context, id, tenant).await?;
+    Ok(mark_replay(Json(DiscrepancyOut::new(found)).into_response(), replayed))
+}
+
+/// Reads the tenant of an assignment; `None` withdraws it.
+///
+/// # Errors
+/// 422 with every fault at once.
+pub(crate) fn read_assignment(body: &Value) -> Result<Option<String>, Problem> {
+    let faults = Faults::default();
+    let tenant = Object::of_body(body, &faults).and_then(|mut object| {
+        if body.get("tenant").is_none() {
+            object.fault("tenant", "required", "is required; null withdraws the assignment");
+        }
+        let tenant = tenant_of(&mut object);
+        object.finish();
+        tenant
+    });
+    match faults.take() {
+        found if found.is_empty() => Ok(tenant),
+        found => Err(Problem::of_faults(found)),
     }
 }

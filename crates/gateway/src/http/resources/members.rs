@@ -116,7 +116,7 @@ pub(crate) async fn invite(
     let written = state.app.invite_members(write.context, id, invited).await?;
     let replayed = written.replayed;
     let response = match written.pending().cloned() {
-        Some(operation) => accepted(&state.app, operation).await?,
+        Some(operation) => accepted(&state.app, &scope, operation).await?,
         None => members(&state, &scope, id).await?.into_response(),
     };
     Ok(mark_replay(response, replayed))
@@ -176,10 +176,11 @@ pub(crate) async fn admin_role(
 ) -> Result<Response, Problem> {
     query.finish()?;
     let seat = read_seat(&write.body)?;
+    let scope = write.context.scope.clone();
     let written = state.app.request_admin_role(write.context, id, seat).await?;
     let replayed = written.replayed;
     let response = match written.pending().cloned() {
-        Some(operation) => accepted(&state.app, operation).await?,
+        Some(operation) => accepted(&state.app, &scope, operation).await?,
         None => StatusCode::NO_CONTENT.into_response(),
     };
     Ok(mark_replay(response, replayed))

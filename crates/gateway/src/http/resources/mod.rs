@@ -27,5 +27,5 @@ pub(crate) mod webhooks;
 mod written;
 
 pub(crate) use list::ListOut;
-pub(crate) use operation_out::{EvidenceOut, OperationOut};
+pub(crate) use operation_out::{CandidateOut, EvidenceOut, OperationOut};
 pub(crate) use organization_out::{OrganizationOut, WarningOut};

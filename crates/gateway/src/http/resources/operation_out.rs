@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::WarningOut;
 use crate::{
-    app::OperationView,
+    app::{CandidateView, OperationView},
     http::problem::Problem,
-    store::{Candidate, OperationKind, OperationState, SendPhase},
+    store::{CandidateStrength, OperationKind, OperationState, SendPhase},
 };
 
 /// A write that reaches a provider.
@@ -62,8 +62,40 @@ pub(crate) struct EvidenceOut {
     /// Until when an absence at the provider proves nothing.
     #[schema(required)]
     pub settle_until: Option<DateTime<Utc>>,
-    /// Organizations at the provider that may be what it made.
-    pub candidates: Vec<Candidate>,
+    /// Organizations at the provider that the create could have made.
+    pub candidates: Vec<CandidateOut>,
+}
+
+/// An organization at the provider that a create could have made.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Candidate)]
+pub(crate) struct CandidateOut {
+    /// Its id at the provider; null where another tenant claims it and the caller is no admin.
+    #[schema(required)]
+    pub provider_org_id: Option<String>,
+    /// Its name there; null where the id is.
+    #[schema(required)]
+    pub name: Option<String>,
+    /// The equal fields: `email`, `customer_id`, `name`.
+    pub matched_on: Vec<String>,
+    /// `strong`: e-mail and customer id are equal, and it is new. `weak`: less than that.
+    pub strength: CandidateStrength,
+    /// Another tenant has a mapping of it, or an open create that could have made it: only an admin can decide
+    /// whose it is.
+    pub claimed_elsewhere: bool,
+}
+
+impl CandidateOut {
+    fn new(view: CandidateView) -> Self {
+        let (provider_org_id, name) = view.shown.unzip();
+        Self {
+            provider_org_id,
+            name,
+            matched_on: view.matched_on,
+            strength: view.strength,
+            claimed_elsewhere: view.claimed_elsewhere,
+        }
+    }
 }
 
 impl OperationOut {
@@ -91,7 +123,7 @@ impl OperationOut {
                 send_phase,
                 provider_request_id: view.provider_request_id,
                 settle_until,
-                candidates: view.candidates,
+                candidates: view.candidates.into_iter().map(CandidateOut::new).collect(),
             }),
             warnings,
             created_at: operation.created_at,

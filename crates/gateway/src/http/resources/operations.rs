@@ -116,6 +116,9 @@ pub(crate) struct ResolveIn {
     /// With `applied` of a create: what it made.
     #[schema(min_length = 1, max_length = 128)]
     provider_org_id: Option<String>,
+    /// With `applied` of a create, where the provider does not confirm the organization and it is no candidate: the
+    /// caller has checked that the create made it.
+    confirm_unverified: Option<bool>,
     /// With `not_applied`: send it again.
     retry: Option<bool>,
     /// Why; kept with the operation's evidence.
@@ -135,7 +138,10 @@ pub(crate) enum OutcomeIn {
 
 /// Resolve an operation
 ///
-/// Settles an `unknown` or `quarantined` one as a person says. Any other state is 409.
+/// Settles an `unknown` or `quarantined` one as the operator says. Any other state is 409. An `applied` create names
+/// what it made: where the provider can be read, the organization must exist there (422 `not_found_at_provider`) and
+/// match the create; elsewhere it is one of the candidates, or `confirm_unverified` is true (422
+/// `unverified_provider_org_id`). One that another tenant claims is an admin's to decide (409 `claimed_elsewhere`).
 #[utoipa::path(
     post, path = "/v1/operations/{id}/resolve", tag = "Operations",
     operation_id = "resolve_operation",
@@ -168,10 +174,12 @@ pub(crate) fn read_resolution(body: &serde_json::Value) -> Result<(Resolution, S
         let reason = body.needed_text("reason", 1024);
         let provider_org_id = body.text("provider_org_id", 128);
         let retry = body.boolean("retry");
+        let confirmed = body.boolean("confirm_unverified");
         let resolution = match outcome.as_deref() {
-            Some("applied") => {
-                Some(Resolution::Applied { provider_org_id: provider_org_id.clone() })
-            }
+            Some("applied") => Some(Resolution::Applied {
+                provider_org_id: provider_org_id.clone(),
+                confirm_unverified: confirmed.unwrap_or(false),
+            }),
             Some("not_applied") => Some(Resolution::NotApplied { retry: retry.unwrap_or(false) }),
             Some("abandoned") => Some(Resolution::Abandoned),
             Some(_) => {
@@ -183,6 +191,9 @@ pub(crate) fn read_resolution(body: &serde_json::Value) -> Result<(Resolution, S
         let not_taken = "is not taken with this outcome";
         if provider_org_id.is_some() && outcome.as_deref() != Some("applied") {
             body.fault("provider_org_id", "invalid", not_taken);
+        }
+        if confirmed.is_some() && outcome.as_deref() != Some("applied") {
+            body.fault("confirm_unverified", "invalid", not_taken);
         }
         if retry.is_some() && outcome.as_deref() != Some("not_applied") {
             body.fault("retry", "invalid", not_taken);

@@ -195,7 +195,9 @@ pub(crate) struct AdoptIn {
     provider_org_id: String,
     #[schema(min_length = 1, max_length = 256)]
     customer_id: String,
-    /// Needed where the provider cannot be read; else the provider's word goes before it.
+    /// True: the caller has checked that the organization exists, where the gateway cannot.
+    confirm_unverified: Option<bool>,
+    /// Required where the provider cannot be read; else the provider's name takes precedence.
     #[schema(min_length = 1, max_length = 256)]
     name: Option<String>,
     owner: Option<OwnerIn>,

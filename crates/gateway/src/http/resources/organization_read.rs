@@ -79,12 +79,16 @@ pub(crate) fn read_adopt(body: &Value) -> AdoptInput {
         provider: String::new(),
         provider_org_id: String::new(),
         customer_id: String::new(),
+        tenant: None,
         said: LocalEdit::default(),
+        confirm_unverified: false,
+        reason: None,
         faults: Vec::new(),
     };
     if let Some(mut body) = Object::of_body(body, &faults) {
         input.provider = body.needed_text("provider", 63).unwrap_or_default();
         input.provider_org_id = body.needed_text("provider_org_id", 128).unwrap_or_default();
+        input.confirm_unverified = body.boolean("confirm_unverified").unwrap_or(false);
         let described = described(&mut body, false);
         body.finish();
         input.customer_id = described.customer_id.clone().unwrap_or_default();

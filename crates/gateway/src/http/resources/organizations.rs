@@ -22,6 +22,8 @@ use super::{
     written::{answer, organization},
 };
 use crate::{
+    app::AdoptInput,
+    auth::Tenant,
     http::{
         body::{Faults, Object},
         extract::{Authorized, Id, ListKind, QueryFields, Write, etag, is_not_modified, scope},
@@ -58,11 +60,12 @@ pub(crate) async fn create(
     query.finish()?;
     let input = read_create(&write.body);
     if dry_run {
-        let plan = state.app.plan_create(&write.context.tenant, input).await?;
+        let plan = state.app.plan_create(&write.context, input).await?;
         return Ok(Json(PlanOut::new(plan)).into_response());
     }
+    let scope = write.context.scope.clone();
     let written = state.app.create_organization(write.context, input).await?;
-    answer(&state.app, written).await
+    answer(&state.app, &scope, written).await
 }
 
 /// The answer to a create that made nothing new.
@@ -242,10 +245,10 @@ pub(crate) async fn patch(
     write: Write<scope::Write>,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    let body = write.body;
+    let (body, scope) = (write.body, write.context.scope.clone());
     let edit = move |before: &_| merge_patch(before, &body);
     let written = state.app.patch_organization(write.context, id, edit).await?;
-    answer(&state.app, written).await
+    answer(&state.app, &scope, written).await
 }
 
 /// Why an organization is locked or unlocked.
@@ -332,27 +335,38 @@ async fn set_lock(
     kind: OperationKind,
 ) -> Result<Response, Problem> {
     let reason = read_reason(&write.body)?;
+    let scope = write.context.scope.clone();
     let written = state.app.set_lock(write.context, id, kind, reason).await?;
-    answer(&state.app, written).await
+    answer(&state.app, &scope, written).await
 }
 
 /// Adopt an organization
 ///
-/// Maps one that already exists at its provider, read back where that is possible.
+/// Maps one that already exists at its provider. An unmapped organization belongs to no tenant: adopting it needs
+/// the scope `admin`, or a discrepancy of it that an admin assigned to the caller's tenant; else 403. Where the
+/// provider can be read, the organization must exist there (422 `not_found_at_provider`). Elsewhere an admin
+/// confirms it with `confirm_unverified` (422 `unverified_provider_org_id`), unless a sweep has listed it. An
+/// organization that an open create could have made is 409 `create_open`.
 #[utoipa::path(
     post, path = "/v1/organizations/adopt", tag = "Organizations",
     operation_id = "adopt_organization",
+    params(("tenant" = Option<String>, Query, description = "The tenant that is to own the mapping, from an admin; else the caller's own", min_length = 1, max_length = 128)),
     request_body = AdoptIn,
     responses((status = 201, description = "Mapped", body = OrganizationOut)),
     security(("bearer" = ["organizations:write"]))
 )]
 pub(crate) async fn adopt(
     State(state): State<ApiState>,
-    query: QueryFields,
+    mut query: QueryFields,
     write: Write<scope::Write>,
 ) -> Result<Response, Problem> {
+    let tenant = query.parsed("tenant", |text| Tenant::new(text));
     query.finish()?;
-    let input = read_adopt(&write.body);
+    let input = AdoptInput {
+        tenant: tenant.map(|tenant| tenant.as_str().to_owned()),
+        ..read_adopt(&write.body)
+    };
+    let scope = write.context.scope.clone();
     let written = state.app.adopt_organization(write.context, input).await?;
-    answer(&state.app, written).await
+    answer(&state.app, &scope, written).await
 }

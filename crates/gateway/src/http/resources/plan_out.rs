@@ -40,9 +40,9 @@ pub(crate) struct PlanOut {
 pub(crate) struct CollisionOut {
     /// `customer_already_mapped`, `email_taken_at_provider` or `not_checked`.
     code: &'static str,
-    /// Ours, where it is ours.
+    /// The organization, where the caller may read it.
     organization_id: Option<Uuid>,
-    /// The provider's id, where it is the provider's.
+    /// Its id at the provider, where the caller may read it.
     provider_org_id: Option<String>,
     /// In words.
     detail: String,
@@ -77,12 +77,16 @@ impl CollisionOut {
                     "the customer has another organization at this provider".to_owned()
                 },
             },
-            Collision::EmailTakenAtProvider { provider_org_id } => Self {
-                code: "email_taken_at_provider",
-                organization_id: None,
-                provider_org_id: Some(provider_org_id),
-                detail: "the owner's e-mail address belongs to an organization there".to_owned(),
-            },
+            Collision::EmailTakenAtProvider { mapping } => {
+                let (organization_id, provider_org_id) = mapping.unzip();
+                Self {
+                    code: "email_taken_at_provider",
+                    organization_id,
+                    provider_org_id,
+                    detail: "`owner.email` belongs to an organization at the provider; use another address"
+                        .to_owned(),
+                }
+            }
             Collision::NotChecked { reason } => Self {
                 code: "not_checked",
                 organization_id: None,

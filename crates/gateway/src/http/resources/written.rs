@@ -13,16 +13,21 @@ use crate::{
         extract::etag,
         problem::{Problem, REPLAYED},
     },
+    store::{Operation, TenantScope},
 };
 
 /// After how many seconds to ask for an operation again.
 const ASK_AGAIN: u64 = 1;
 
 /// Answers a write with the organization, or with the operation while that is open.
-pub(crate) async fn answer(app: &App, written: Written) -> Result<Response, Problem> {
+pub(crate) async fn answer(
+    app: &App,
+    scope: &TenantScope,
+    written: Written,
+) -> Result<Response, Problem> {
     let replayed = written.replayed;
     let response = match written.pending().cloned() {
-        Some(operation) => accepted(app, operation).await?,
+        Some(operation) => accepted(app, scope, operation).await?,
         None => {
             let status = if written.created { StatusCode::CREATED } else { StatusCode::OK };
             let location = format!("/v1/organizations/{}", written.organization.id);
@@ -42,10 +47,11 @@ pub(crate) async fn answer(app: &App, written: Written) -> Result<Response, Prob
 /// Answers an operation that is open: 202, where to ask, and when.
 pub(crate) async fn accepted(
     app: &App,
-    operation: crate::store::Operation,
+    scope: &TenantScope,
+    operation: Operation,
 ) -> Result<Response, Problem> {
     let location = format!("/v1/operations/{}", operation.id);
-    let view = app.view_operation(operation).await?;
+    let view = app.view_operation(scope, operation).await?;
     let mut response = (StatusCode::ACCEPTED, Json(OperationOut::new(view))).into_response();
     put(&mut response, header::LOCATION, &location);
     put(&mut response, header::RETRY_AFTER, &ASK_AGAIN.to_string());
