@@ -19,6 +19,7 @@ mod kill;
 mod layer;
 mod leaks;
 mod model;
+mod ownership;
 mod races;
 mod real;
 mod same_histories;
@@ -48,6 +49,7 @@ const LAYERS: &[Layer] = &[
     wire::LAYER,
     database::LAYER,
     races::LAYER,
+    ownership::LAYER,
     import::LAYER,
     sweep::LAYER,
     audit::LAYER,

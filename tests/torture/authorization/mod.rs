@@ -169,6 +169,8 @@ fn fate(operation: &Documented, asked: &Asked, bearer: &Bearer) -> Fate {
     let has_scope = operation.scopes.iter().all(has);
     match (is_admin, has_scope) {
         (false, false) => Fate::Forbidden,
+        // An unmapped organization belongs to no tenant: the scope alone does not suffice.
+        (false, true) if operation.path == "/v1/organizations/adopt" => Fate::Forbidden,
         (false, true) if asked.is_of_a_tenant && tenant != OWNER => Fate::NotFound,
         (false, true) | (true, _) => Fate::Allowed,
     }

@@ -57,7 +57,9 @@ impl Things {
         let customer = format!("cust-{number}");
         let made = owner.create(&cloud_customer(&customer)).await;
         let cloud = text(&made["id"])?;
-        let discrepancy = if path.starts_with("/v1/discrepancies/") {
+        let discrepancy = if path.ends_with("/assign") {
+            unassigned(world).await?
+        } else if path.starts_with("/v1/discrepancies/") {
             drifted(world, owner, &made).await?
         } else {
             String::new()
@@ -148,6 +150,7 @@ impl Things {
                 json!({ "outcome": "abandoned", "reason": "nobody knows" })
             }
             ("POST", "/v1/discrepancies/{id}/resolve") => json!({ "action": "dismiss" }),
+            ("POST", "/v1/discrepancies/{id}/assign") => json!({ "tenant": "crm" }),
             ("POST", "/v1/webhooks") => receiver(),
             ("PATCH", "/v1/webhooks/{id}") => json!({ "description": self.fresh }),
             ("POST", "/v1/webhooks/{id}/replay") => json!({ "after": 0 }),
@@ -172,6 +175,26 @@ async fn drifted(world: &World, owner: &Client, made: &Value) -> Result<String, 
     let found = owner.get(&format!("/v1/discrepancies?organization_id={id}")).await.json;
     let only = &found["items"][0]["id"];
     only.as_str().map(str::to_owned).ok_or_else(|| Fault(format!("nothing drifted: {sweep:?}")))
+}
+
+/// A discrepancy of an unmapped organization that nobody has assigned.
+async fn unassigned(world: &World) -> Result<String, Fault> {
+    let seeded = world.providers().seed(Provider::Scaleway, 1).map_err(Fault::of("a stranger"))?;
+    let wanted = seeded.first().map(ToString::to_string).unwrap_or_default();
+    let admin = world.admin();
+    let sweep = admin.post("/v1/providers/scaleway/sweep", &json!({})).wait(60).await;
+    let mut path = "/v1/discrepancies?kind=unmapped&limit=200".to_owned();
+    loop {
+        let page = admin.get(&path).await.json;
+        let items = page["items"].as_array().into_iter().flatten();
+        if let Some(found) = items.into_iter().find(|one| one["provider_org_id"] == wanted) {
+            return text(&found["id"]);
+        }
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            return Err(Fault(format!("nothing unmapped: {sweep:?}")));
+        };
+        path = format!("/v1/discrepancies?kind=unmapped&limit=200&cursor={cursor}");
+    }
 }
 
 /// An invitation whose answer was lost, so that it waits for a person.

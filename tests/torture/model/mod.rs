@@ -24,8 +24,8 @@ use crate::layer::{Layer, Profile, Report, Run};
 use moves::{Move, What};
 use scenario::{
     BEYOND, BUDGET_OF_ONE, INVITE, LOCK_INVITE, LOCK_UNLOCK, LOCK_UNLOCK_LOCK, LOCK_UNLOCK_OUTAGE,
-    Mutation, ONE_CREATE, OUTAGE, Scenario, THREE_CREATES, TWO_CREATES, UNLOCK_LOCK_OUTAGE,
-    UNREADABLE_CREATE,
+    Mutation, ONE_CREATE, OUTAGE, Scenario, THREE_CREATES, TWO_CREATES, TWO_TENANTS,
+    UNLOCK_LOCK_OUTAGE, UNREADABLE_CREATE,
 };
 use search::{Findings, search};
 
@@ -33,8 +33,15 @@ use search::{Findings, search};
 pub(super) const LAYER: Layer =
     Layer { name: "model", shows: "every order of events in a small world", run };
 
-const SMALL: &[Scenario] =
-    &[ONE_CREATE, UNREADABLE_CREATE, BUDGET_OF_ONE, LOCK_UNLOCK_OUTAGE, UNLOCK_LOCK_OUTAGE, INVITE];
+const SMALL: &[Scenario] = &[
+    ONE_CREATE,
+    UNREADABLE_CREATE,
+    BUDGET_OF_ONE,
+    TWO_TENANTS,
+    LOCK_UNLOCK_OUTAGE,
+    UNLOCK_LOCK_OUTAGE,
+    INVITE,
+];
 const LARGE: &[Scenario] =
     &[BEYOND, TWO_CREATES, THREE_CREATES, OUTAGE, LOCK_UNLOCK, LOCK_UNLOCK_LOCK, LOCK_INVITE];
 

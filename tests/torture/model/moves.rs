@@ -34,6 +34,8 @@ pub(super) enum What {
     ReadsOurs,
     ReadsTwo,
     ReadsACandidate,
+    ReadsAContestedOne,
+    ReadsTheirs,
     ReadsNothing,
     MissesWhatIsThere,
     FailsToRead,
@@ -51,7 +53,7 @@ pub(super) enum What {
 
 impl What {
     /// What must have happened somewhere in a profile: else the search did not see what it claims to.
-    pub(super) const EXPECTED: [Self; 37] = [
+    pub(super) const EXPECTED: [Self; 38] = [
         Self::TimePasses,
         Self::CommitsIntent,
         Self::TakesUp,
@@ -78,6 +80,7 @@ impl What {
         Self::LiftsByEvidence,
         Self::ReadsOurs,
         Self::ReadsACandidate,
+        Self::ReadsAContestedOne,
         Self::ReadsNothing,
         Self::MissesWhatIsThere,
         Self::FailsToRead,
@@ -121,6 +124,8 @@ impl What {
             Self::ReadsOurs => "reads the provider: it is there",
             Self::ReadsTwo => "reads the provider: two are there",
             Self::ReadsACandidate => "reads the provider: a stranger's looks like it",
+            Self::ReadsAContestedOne => "reads the provider: one that both tenants' creates match",
+            Self::ReadsTheirs => "reads the provider: the other tenant's, taken for its own",
             Self::ReadsNothing => "reads the provider: nothing",
             Self::MissesWhatIsThere => "reads the provider, which does not show what is there",
             Self::FailsToRead => "cannot read the provider to the end",

@@ -90,7 +90,8 @@ impl Steps<'_> {
         let settle = u8::try_from(lease + WINDOW.cast_signed()).unwrap_or(0);
         let next = match seen {
             Seen::Ours(request) => Next::Succeeded(request),
-            Seen::Failed => Next::Unknown { settle, absent: None },
+            Seen::Theirs => Next::Succeeded(STRANGER),
+            Seen::Failed | Seen::Contested => Next::Unknown { settle, absent: None },
             Seen::Two | Seen::Maybe | Seen::Nothing | Seen::Missing | Seen::Impossible => {
                 Next::Rejected
             }
@@ -138,7 +139,9 @@ fn sights(scenario: &Scenario, state: &State, op: usize) -> Vec<Sight> {
     match scenario.kinds[op] {
         OperationKind::Create => match row.proof {
             Some(request) => proven_sights(scenario, row, request),
-            None if scenario.readable => create_sights(row),
+            None if scenario.readable => {
+                rival_sights(scenario, state, op).unwrap_or_else(|| create_sights(row))
+            }
             None => vec![(What::CannotRead, Seen::Impossible, None)],
         },
         OperationKind::Lock => lock_sights(state.locked),
@@ -203,6 +206,47 @@ fn create_sights(row: &Op) -> Vec<Sight> {
     sights
 }
 
+/// Returns the possible readings of a create while another tenant creates the same customer, or `None` where
+/// the other create makes no difference. Both look for the same address and customer id, so each sees the organization of
+/// either.
+fn rival_sights(scenario: &Scenario, state: &State, op: usize) -> Option<Vec<Sight>> {
+    let rival = (0..scenario.kinds.len()).find(|other| *other != op)?;
+    if !scenario.world.same_customer {
+        return None;
+    }
+    let (own, theirs) = (&state.ops[op], &state.ops[rival]);
+    let shown = |row: &Op| {
+        row.requests.iter().enumerate().find_map(|(index, request)| match request {
+            Request::Landed { view: View::Hidden, .. }
+            | Request::None
+            | Request::UnderWay { .. }
+            | Request::Lost => None,
+            Request::Landed { view, .. } => Some((index, *view)),
+        })
+    };
+    let is_open = theirs.is_in_flight() && !scenario.breaks(Mutation::RivalNotLookedFor);
+    let contested = (What::ReadsAContestedOne, Seen::Contested, None);
+    let (seen, missed) = match (shown(own), shown(theirs)) {
+        (Some((index, view)), _) if is_open => {
+            (contested, (view == View::Flickering).then_some(Some(index)))
+        }
+        (None, Some((_, view))) => {
+            let seen = if theirs.mapped.is_some() {
+                (What::ReadsACandidate, Seen::Maybe, None)
+            } else if is_open {
+                contested
+            } else {
+                (What::ReadsTheirs, Seen::Theirs, None)
+            };
+            (seen, (view == View::Flickering).then_some(None))
+        }
+        (Some(_), _) | (None, None) => return None,
+    };
+    let mut sights = vec![(What::FailsToRead, Seen::Failed, None), seen];
+    sights.extend(missed.map(|index| (What::MissesWhatIsThere, Seen::Nothing, index)));
+    Some(sights)
+}
+
 /// A reading that missed an organization was the last to miss it.
 fn see_for_the_last_time(state: &mut State, op: usize, missed: Option<usize>) {
     if let Some(index) = missed {
@@ -226,6 +270,8 @@ fn judge(scenario: &Scenario, op: usize, row: &Op, seen: Seen) -> Verdict {
     }
     let (reading, done) = match seen {
         Seen::Ours(request) => (Reading::Applied, request),
+        Seen::Theirs => (Reading::Applied, STRANGER),
+        Seen::Contested => (Reading::Contested, STRANGER),
         Seen::Two => (Reading::Contradictory, STRANGER),
         Seen::Maybe => (Reading::Ambiguous, STRANGER),
         Seen::Nothing => (Reading::NotApplied, STRANGER),

@@ -49,6 +49,8 @@ pub(super) struct World {
     pub(super) lands_beyond_the_window: bool,
     /// The provider refuses a second organization with the same e-mail address.
     pub(super) emails_are_unique: bool,
+    /// The creates are of different tenants, for the same customer and owner.
+    pub(super) same_customer: bool,
 }
 
 impl Scenario {
@@ -101,11 +103,13 @@ pub(super) enum Mutation {
     SecondRefusalRejects,
     /// An invite whose outcome is open is sent again.
     InviteSentAgain,
+    /// A read-back does not look for open creates of other tenants.
+    RivalNotLookedFor,
 }
 
 impl Mutation {
     /// Every one.
-    pub(super) const ALL: [Self; 20] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::SentBeforeCommit,
         Self::ExpiredSentAsNew,
         Self::OutcomeUnfenced,
@@ -126,6 +130,7 @@ impl Mutation {
         Self::WasSoTakenForDone,
         Self::SecondRefusalRejects,
         Self::InviteSentAgain,
+        Self::RivalNotLookedFor,
     ];
 
     /// The smallest scenario in which it does harm.
@@ -137,6 +142,7 @@ impl Mutation {
             Self::WasSoTakenForDone => UNLOCK_LOCK_OUTAGE,
             Self::InviteSentAgain => INVITE,
             Self::SecondConflictRejects => BEYOND,
+            Self::RivalNotLookedFor => TWO_TENANTS,
             Self::SentBeforeCommit
             | Self::ExpiredSentAsNew
             | Self::OutcomeUnfenced
@@ -170,7 +176,7 @@ pub(super) const ONE_CREATE: Scenario = Scenario {
     operator: true,
     answers: Answers::All,
     is_prompt: false,
-    world: World { lands_beyond_the_window: false, emails_are_unique: false },
+    world: World { lands_beyond_the_window: false, emails_are_unique: false, same_customer: false },
     mutation: None,
 };
 
@@ -182,7 +188,7 @@ pub(super) const UNREADABLE_CREATE: Scenario =
 pub(super) const BEYOND: Scenario = Scenario {
     name: "a create that lands too late, e-mails unique",
     operator: false,
-    world: World { lands_beyond_the_window: true, emails_are_unique: true },
+    world: World { lands_beyond_the_window: true, emails_are_unique: true, same_customer: false },
     ..ONE_CREATE
 };
 
@@ -205,6 +211,17 @@ pub(super) const TWO_CREATES: Scenario = Scenario {
     workers: 1,
     at_risk: 2,
     ..BUDGET_OF_ONE
+};
+
+/// Two tenants create the same customer with the same e-mail address, at a provider that takes an address once.
+pub(super) const TWO_TENANTS: Scenario = Scenario {
+    name: "two tenants create one customer",
+    kinds: &[Create, Create],
+    at_risk: 2,
+    operator: false,
+    is_prompt: true,
+    world: World { lands_beyond_the_window: false, emails_are_unique: true, same_customer: true },
+    ..ONE_CREATE
 };
 
 /// Three creates at a provider that cannot be read, and an operator.

@@ -79,6 +79,10 @@ pub(super) enum Seen {
     Two,
     /// A stranger's that looks a little like ours.
     Maybe,
+    /// One that an open create of another tenant matches as well.
+    Contested,
+    /// One that the other tenant's create made, taken for ours.
+    Theirs,
     /// Nothing.
     Nothing,
     /// The provider could not be read, or not to the end.

@@ -3,8 +3,8 @@
 
 use super::{
     scenario::{
-        Answers, INVITE, LOCK_UNLOCK_OUTAGE, Mutation, ONE_CREATE, Scenario, UNLOCK_LOCK_OUTAGE,
-        UNREADABLE_CREATE, World,
+        Answers, INVITE, LOCK_UNLOCK_OUTAGE, Mutation, ONE_CREATE, Scenario, TWO_TENANTS,
+        UNLOCK_LOCK_OUTAGE, UNREADABLE_CREATE, World,
     },
     search::search,
     told,
@@ -35,6 +35,17 @@ fn every_broken_rule_is_caught() {
         let found = search(&mutation.scenario(), MOST);
         assert!(found.violation.is_some(), "{mutation:?} was not caught");
     }
+}
+
+#[test]
+fn a_create_of_another_tenant_is_stolen_only_where_it_is_not_looked_for() {
+    let found = search(&TWO_TENANTS, 1_000_000);
+    if let Some((violation, trace)) = &found.violation {
+        panic!("{violation}\n{}", told(trace));
+    }
+    assert_eq!(found.stuck, 0, "{}", told(&found.stuck_trace));
+    let stolen = search(&Mutation::RivalNotLookedFor.scenario(), MOST);
+    assert_eq!(stolen.violation.map(|(violation, _)| violation), Some(Violation::NotOurs));
 }
 
 #[test]

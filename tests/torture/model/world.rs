@@ -6,7 +6,7 @@ use super::{
     moves::{Steps, What},
     rows::{GAP, Next, WINDOW},
     scenario::{Answers, Scenario},
-    state::{Answer, REQUESTS, Request, State, View, Worker},
+    state::{Answer, Op, REQUESTS, Request, State, View, Worker},
 };
 
 impl Steps<'_> {
@@ -58,7 +58,8 @@ impl Steps<'_> {
 
     fn lands(&mut self, op: usize, index: usize, left: u8) {
         let is_create = self.scenario.kinds[op] == OperationKind::Create;
-        let is_taken = is_create && self.from.ops[op].landed().count() > 0;
+        let is_taken =
+            is_create && self.owners_of_the_address(op).any(|row| row.landed().count() > 0);
         if is_taken && self.scenario.world.emails_are_unique {
             return;
         }
@@ -118,11 +119,23 @@ impl Steps<'_> {
         answers
     }
 
-    /// Two requests of an operation have landed or may land.
+    /// The operations that create an organization with this one's e-mail address.
+    fn owners_of_the_address(&self, op: usize) -> impl Iterator<Item = &Op> + '_ {
+        let all = self.scenario.world.same_customer;
+        (0..self.scenario.kinds.len())
+            .filter(move |other| all || *other == op)
+            .map(|other| &self.from.ops[other])
+    }
+
+    /// Two requests for an organization with this e-mail address have landed or may land.
     fn has_two(&self, op: usize) -> bool {
-        let row = &self.from.ops[op];
-        let under_way = row.requests.iter().filter(|r| matches!(r, Request::UnderWay { .. }));
-        row.landed().count() + under_way.count() > 1
+        let under_way = |row: &Op| {
+            row.requests.iter().filter(|r| matches!(r, Request::UnderWay { .. })).count()
+        };
+        self.owners_of_the_address(op)
+            .map(|row| row.landed().count() + under_way(row))
+            .sum::<usize>()
+            > 1
     }
 
     fn hears(
