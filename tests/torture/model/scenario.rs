@@ -217,12 +217,17 @@ pub(super) const TWO_CREATES: Scenario = Scenario {
 pub(super) const TWO_TENANTS: Scenario = Scenario {
     name: "two tenants create one customer",
     kinds: &[Create, Create],
+    workers: 1,
     at_risk: 2,
     operator: false,
     is_prompt: true,
     world: World { lands_beyond_the_window: false, emails_are_unique: true, same_customer: true },
     ..ONE_CREATE
 };
+
+/// The same with two workers.
+pub(super) const TWO_TENANTS_TWO_WORKERS: Scenario =
+    Scenario { name: "two tenants create one customer, two workers", workers: 2, ..TWO_TENANTS };
 
 /// Three creates at a provider that cannot be read, and an operator.
 pub(super) const THREE_CREATES: Scenario = Scenario {
