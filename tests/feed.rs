@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures::future::join_all;
-use partner_core::ProviderOrgId;
+use partner_core::ProviderOrgIdFormat;
 use partner_gateway::store::{
     BeginOptions, BeginUpdate, DatabaseSettings, EventContext, FeedEvent, FeedFilter, OrgStatus,
     Organization, Plan, Store, TenantScope, embedded_migrations,
@@ -40,7 +40,8 @@ fn context() -> EventContext {
 /// Maps an organization, which is its first event.
 async fn adopt(store: &Store, n: usize) -> Organization {
     let mut org = organization(n);
-    org.provider_org_id = Some(ProviderOrgId::new(format!("there-{n}")).unwrap());
+    org.provider_org_id =
+        Some(ProviderOrgIdFormat::Uuid.parse(&Uuid::new_v4().to_string()).unwrap());
     org.status = OrgStatus::Locked;
     store.adopt(&org, &context(), None).await.unwrap();
     org

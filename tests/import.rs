@@ -74,6 +74,10 @@ async fn a_dry_run_changes_nothing_applying_adopts_and_doing_it_again_adopts_not
     world.finish().await;
 }
 
+/// Ids that no provider has.
+const SHORT: &str = "0f8f2a3c-1b5d-4c7e-9a41-2f0c5d1e8b90";
+const NOWHERE: &str = "6170692e-7363-616c-6577-61792e636f6d";
+
 /// Ten organizations, eight of which cannot simply be adopted, each for a reason of its own.
 async fn seed_what_needs_a_person(world: &World) -> Vec<Uuid> {
     let providers = world.providers();
@@ -108,10 +112,9 @@ async fn what_needs_a_person_is_told_row_by_row_and_left() {
 
     let folder = tempfile::tempdir().unwrap();
     let rows = format!(
-        "provider_org_id,customer_id,tenant\n{},by-hand,shop\n{},,\nnowhere-1,cust-9\n{},cust-9,\n",
+        "provider_org_id,customer_id,tenant\n{},by-hand,shop\n{},,\n{SHORT},cust-9\n{NOWHERE},cust-9,\n",
         ids[7].to_string().to_uppercase(),
         ids[8],
-        "6170692e-7363-616c-6577-61792e636f6d"
     );
     let map = file(&folder, "map.csv", &rows);
     let told = folder.path().join("report.csv");
@@ -144,8 +147,8 @@ async fn what_needs_a_person_is_told_row_by_row_and_left() {
     assert_eq!(of(8).0, "invalid");
     assert!(of(8).1.contains("customer_id: a customer id must not be empty"), "{:?}", of(8));
     assert_eq!(of(9).0, "adopted");
-    assert_eq!(outcome("nowhere-1").0, "invalid", "it has a field less than the header");
-    assert_eq!(outcome("6170692e-7363-616c-6577-61792e636f6d").0, "not_listed");
+    assert_eq!(outcome(SHORT).0, "invalid", "it has a field less than the header");
+    assert_eq!(outcome(NOWHERE).0, "not_listed");
     assert_eq!(sum(&ended, "adopted"), 2);
 
     let theirs = world.client_of("shop").get("/v1/organizations").await.expect(200);
@@ -309,6 +312,72 @@ async fn a_database_that_fails_on_the_way_breaks_it_off() {
     world.change_database("drop trigger break_off on organizations").await;
     let again = world.command("import --provider scaleway --apply").run().await;
     assert_eq!((sum(&again, "already"), sum(&again, "adopted")), (done, 150 - done));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_map_names_organizations_in_any_form_of_their_ids() {
+    let world = World::new().await;
+    let ids = world.providers().seed(Provider::Scaleway, 7).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let forms = [
+        format!("{{{}}}", ids[0]),
+        ids[1].simple().to_string(),
+        format!("\u{a0}{}\u{a0}", ids[2]),
+        ids[3].to_string().to_uppercase(),
+        ids[4].urn().to_string(),
+    ];
+    let lines: String =
+        forms.iter().enumerate().map(|(n, form)| format!("{form},by-hand-{n}\n")).collect();
+    // A line that cannot be used leaves its organization alone.
+    let rows =
+        format!("provider_org_id,customer_id\n{lines}{},\n{},=HYPERLINK(1)\n", ids[5], ids[6]);
+    let map = file(&folder, "map.csv", &rows);
+    let told = folder.path().join("report.csv");
+    let ended = world
+        .command("import --provider scaleway --apply --tenant crm")
+        .with("--customers", &map)
+        .with("--report", &told)
+        .run()
+        .await;
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert_eq!((sum(&ended, "adopted"), sum(&ended, "invalid")), (6, 1), "{}", ended.stdout);
+    let page = world.client().get("/v1/organizations").await.expect(200);
+    let page = page["items"].as_array().unwrap().clone();
+    for (number, id) in ids[..forms.len()].iter().enumerate() {
+        let org = page.iter().find(|org| org["provider_org_id"] == id.to_string()).unwrap();
+        assert_eq!(org["customer_id"], format!("by-hand-{number}"));
+    }
+    let rows = report(&told);
+    let row = |id: Uuid| rows.iter().find(|row| row[1] == id.to_string()).unwrap();
+    assert_eq!((row(ids[5])[0].as_str(), row(ids[5])[5].as_str()), ("invalid", "7"));
+    assert!(page.iter().all(|org| org["provider_org_id"] != ids[5].to_string()));
+    assert_eq!((row(ids[6])[0].as_str(), row(ids[6])[2].as_str()), ("adopted", "'=HYPERLINK(1)"));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_map_whose_lines_cannot_be_told_apart_is_refused_whole() {
+    let world = World::new().await;
+    let ids = world.providers().seed(Provider::Scaleway, 3).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (number, (lines, told)) in [
+        (format!("{},\"cust-1\n{},cust-2\n{},cust-3\n", ids[0], ids[1], ids[2]), "line 2: a quote"),
+        (format!("{},cust-1\n{},\"cust-2", ids[0], ids[1]), "line 3: a quote"),
+        (format!("{},cust-1\norg-2,cust-2\n", ids[0]), "line 3: provider_org_id: "),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let rows = format!("provider_org_id,customer_id\n{lines}");
+        let map = file(&folder, &format!("map-{number}.csv"), &rows);
+        let import = world.command("import --provider scaleway --apply --tenant crm");
+        let ended = import.with("--customers", &map).run().await;
+        assert_eq!(ended.code, Some(2), "{}{}", ended.stdout, ended.stderr);
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    }
+    assert_eq!(mapped(&world).await, 0);
+    assert!(world.providers().requests().is_empty());
     world.finish().await;
 }
 

@@ -6,7 +6,7 @@ use std::{sync::LazyLock, time::Duration};
 
 use http::HeaderName;
 use libfuzzer_sys::{Corpus, fuzz_target};
-use partner_core::{ProviderName, ProviderOrgId};
+use partner_core::{ProviderName, ProviderOrgId, ProviderOrgIdFormat};
 use percent_encoding::percent_decode_str;
 use provider_archera::{ArcheraConfig, ArcheraProvider};
 use provider_http::{ClientConfig, HttpClient, fuzzing::url};
@@ -55,20 +55,28 @@ fuzz_target!(|data: &[u8]| -> Corpus {
     if let Ok(url) = url(&CLIENT, &["v1", text, "lock"]) {
         check(&url, &["v1", text, "lock"]);
     }
-    let Ok(id) = ProviderOrgId::new(text) else { return Corpus::Keep };
-    let lower = text.to_ascii_lowercase();
-    let orgs = ["partner", "v1", "organizations", &lower];
-    if let Ok(url) = scaleway::url_of(&CLIENT, &id, None) {
-        check(&url, &orgs);
-    }
-    if let Ok(url) = scaleway::url_of(&CLIENT, &id, Some("lock")) {
-        check(&url, &[&orgs[..], &["lock"]].concat());
-    }
-    if let Ok(url) = provider_archera::fuzzing::url_of(&ARCHERA, &id) {
-        check(&url, &["v2", "partners", "partner", "orgs", text, "invites"]);
+    // From outside: canonicalized, or refused. From the database: sent if it is canonical.
+    let canonical = ProviderOrgIdFormat::Uuid.parse(text);
+    let stored = ProviderOrgId::from_stored(text);
+    for id in canonical.into_iter().chain(stored) {
+        check_id(&id);
     }
     Corpus::Keep
 });
+
+fn check_id(id: &ProviderOrgId) {
+    let text = id.as_str();
+    let orgs = ["partner", "v1", "organizations", text];
+    if let Ok(url) = scaleway::url_of(&CLIENT, id, None) {
+        check(&url, &orgs);
+    }
+    if let Ok(url) = scaleway::url_of(&CLIENT, id, Some("lock")) {
+        check(&url, &[&orgs[..], &["lock"]].concat());
+    }
+    if let Ok(url) = provider_archera::fuzzing::url_of(&ARCHERA, id) {
+        check(&url, &["v2", "partners", "partner", "orgs", text, "invites"]);
+    }
+}
 
 /// The URL has these segments below the base, and nothing else that the base has not.
 fn check(url: &Url, expected: &[&str]) {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::field::Field;
+use crate::{field::Field, provider_org_id::ProviderOrgIdFormat};
 
 /// What one partner account can do. What is not claimed is refused as `Unsupported`, and nothing is sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Capabilities {
     pub invite: bool,
     /// The partner can ask for an administrator's seat in the customer's organization.
     pub admin_role: bool,
+    /// The form of the organization ids.
+    pub provider_org_id_format: ProviderOrgIdFormat,
     /// How long after a write an absence proves nothing, as known for this kind of provider. Zero where
     /// the provider cannot be read at all.
     pub settle_window: Duration,

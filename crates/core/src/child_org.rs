@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Field, ids::ProviderOrgId};
+use crate::{Field, provider_org_id::ProviderOrgId};
 
 /// An e-mail address that has been looked at: one `@`, a local part and a domain without spaces, at
 /// most 254 characters. Kept as written; compared without regard to ASCII case.
@@ -443,7 +443,7 @@ mod tests {
 
     fn bare_org() -> ChildOrg {
         ChildOrg {
-            id: ProviderOrgId::new("x").unwrap(),
+            id: ProviderOrgId::from_stored("x").unwrap(),
             name: "Acme".to_owned(),
             status: Status::Active,
             lock: None,

@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a text is not the identifier it was taken for.
+/// The reason why a text is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {fault}")]
 pub struct InvalidId {
-    what: &'static str,
-    fault: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) fault: &'static str,
 }
 
 macro_rules! text_id {
@@ -73,13 +73,6 @@ text_id!(
     check_provider_name
 );
 text_id!(
-    /// A child organization's id as its provider gave it: opaque, 1–128 printable ASCII characters.
-    /// What shape a provider's ids have is the adapter's business.
-    ProviderOrgId,
-    "a provider's organization id",
-    check_provider_org_id
-);
-text_id!(
     /// The customer's id in the reseller's own systems: 1–256 characters, no control characters.
     CustomerId,
     "a customer id",
@@ -98,19 +91,6 @@ fn check_provider_name(text: &str) -> Result<(), &'static str> {
     }
     if !text.chars().all(|c| word(c) || c == '-' || c == '_') {
         return Err("may hold lower-case letters, digits, '-' and '_' alone");
-    }
-    Ok(())
-}
-
-fn check_provider_org_id(text: &str) -> Result<(), &'static str> {
-    if text.is_empty() {
-        return Err("must not be empty");
-    }
-    if text.len() > 128 {
-        return Err("must be at most 128 characters");
-    }
-    if !text.chars().all(|c| c.is_ascii_graphic()) {
-        return Err("must be printable ASCII without spaces");
     }
     Ok(())
 }
@@ -151,13 +131,5 @@ mod tests {
         );
         assert!(CustomerId::new("a\nb").is_err());
         assert!(CustomerId::new("  ").is_err());
-    }
-
-    #[test]
-    fn a_provider_org_id_cannot_hold_spaces_or_control_characters() {
-        assert!(ProviderOrgId::new("6170692e-7363-616c-6577-61792e636f6d").is_ok());
-        for bad in ["", "a b", "a\u{0}", "é"] {
-            assert!(ProviderOrgId::new(bad).is_err(), "{bad:?} was taken");
-        }
     }
 }

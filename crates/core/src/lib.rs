@@ -12,6 +12,7 @@ mod field;
 mod ids;
 mod matching;
 mod provider;
+mod provider_org_id;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -22,6 +23,7 @@ pub use child_org::{
 };
 pub use error::{Effect, Error, FieldFault, Kind, ProviderAnswer, Result};
 pub use field::Field;
-pub use ids::{CustomerId, InvalidId, ProviderName, ProviderOrgId};
+pub use ids::{CustomerId, InvalidId, ProviderName};
 pub use matching::{CLOCK_SKEW, CreateTraits, Likeness, OrgTraits};
-pub use provider::{OrgOrder, OrgQuery, Page, PageToken, PartnerProvider, Reply};
+pub use provider::{CountMismatch, OrgOrder, OrgQuery, Page, PageToken, PartnerProvider, Reply};
+pub use provider_org_id::{ProviderOrgId, ProviderOrgIdFormat};

@@ -155,7 +155,7 @@ impl Likeness {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Owner, ProviderOrgId, Status};
+    use crate::{Owner, ProviderOrgIdFormat, Status};
 
     fn at(seconds: i64) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp(1_000_000 + seconds, 0)
@@ -172,7 +172,9 @@ mod tests {
 
     fn child(email: Option<&str>, customer_id: Option<&str>, created: Option<i64>) -> ChildOrg {
         ChildOrg {
-            id: ProviderOrgId::new("6170692e-7363-616c-6577-61792e636f6d").unwrap(),
+            id: ProviderOrgIdFormat::Uuid
+                .parse("6170692e-7363-616c-6577-61792e636f6d")
+                .unwrap(),
             name: "Acme".to_owned(),
             status: Status::Active,
             lock: None,

@@ -5,8 +5,8 @@ use std::{fmt, ops::Deref};
 use async_trait::async_trait;
 
 use crate::{
-    AdminSeat, Capabilities, ChildOrg, ChildOrgPatch, EmailAddress, LockOrigin, Member,
-    NewChildOrg, NewMember, ProviderName, ProviderOrgId, Result, Status,
+    AdminSeat, Capabilities, ChildOrg, ChildOrgPatch, Effect, EmailAddress, Error, Kind,
+    LockOrigin, Member, NewChildOrg, NewMember, ProviderName, ProviderOrgId, Result, Status,
 };
 
 /// One partner account at one provider.
@@ -38,8 +38,8 @@ pub trait PartnerProvider: fmt::Debug + Send + Sync + 'static {
     /// Lists organizations, closed ones too, one page a call.
     ///
     /// # Behavior
-    /// Narrowing by what [`Capabilities::find_by`] does not name is `Unsupported`. A listing is complete
-    /// when a page answers no `next`.
+    /// Narrowing by a field that [`Capabilities::find_by`] does not name is `Unsupported`. The listing ends with the
+    /// page that has no `next`. It is complete, and proves an absence, if that page has no `mismatch` either.
     async fn find_child_orgs(
         &self,
         query: &OrgQuery,
@@ -128,12 +128,47 @@ pub enum OrgOrder {
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// What is on it; may be empty though a next page exists.
+    /// The organizations on it; may be empty though a next page exists.
     pub items: Vec<T>,
-    /// Where it goes on; `None` when the listing is complete.
+    /// Where the listing goes on; `None` on the last page.
     pub next: Option<PageToken>,
-    /// How many there are in all, where the provider tells.
+    /// How many organizations the whole listing has, as the provider last reported it while the listing was read.
     pub total_count: Option<u64>,
+    /// Set on the last page if the listing disagrees with the provider's own count. Such a listing proves no
+    /// absence.
+    pub mismatch: Option<CountMismatch>,
+}
+
+/// A listing whose length differs from the provider's own count.
+///
+/// # Behavior
+/// The count is the last one that the provider reported while the listing was read: an organization that is created
+/// between two pages raises it, and stands on a later page. A provider that reports no count has
+/// no mismatch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the provider's list ended after {listed} organizations, but its total_count is {counted}: \
+     the list proves no absence"
+)]
+pub struct CountMismatch {
+    /// The organizations on all pages.
+    pub listed: u64,
+    /// The provider's count.
+    pub counted: u64,
+}
+
+impl CountMismatch {
+    /// Compares the number of organizations on all pages with the provider's last count.
+    #[must_use]
+    pub fn of(listed: u64, counted: Option<u64>) -> Option<Self> {
+        counted.filter(|counted| *counted != listed).map(|counted| Self { listed, counted })
+    }
+}
+
+impl From<CountMismatch> for Error {
+    fn from(mismatch: CountMismatch) -> Self {
+        Self::new(Kind::Unexpected, Effect::NotApplied, mismatch.to_string())
+    }
 }
 
 /// Where a listing goes on: opaque, the adapter's own.

@@ -185,7 +185,7 @@ async fn a_failure_may_do_its_work_and_meets_its_operation_alone() {
             applied,
         });
     }
-    let id = ProviderOrgId::new("nobody").unwrap();
+    let id = ProviderOrgId::from_stored("nobody").unwrap();
     let read = provider.get_child_org(&id).await.unwrap_err();
     assert_eq!(read.kind(), Kind::NotFound);
     for made in [1, 1, 1] {

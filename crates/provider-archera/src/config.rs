@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use partner_core::{Capabilities, Field, FieldRule, FindBy, Format, ProviderName, Strength};
+use partner_core::{
+    Capabilities, Field, FieldRule, FindBy, Format, ProviderName, ProviderOrgIdFormat, Strength,
+};
 use provider_http::ClientError;
 use secrecy::SecretString;
 use url::Url;
@@ -10,6 +12,9 @@ use url::Url;
 /// How long an organization may be absent from the listing after its creation. The vendor tells nothing
 /// (2026-11-22), so it is taken to be as slow as the slowest provider known.
 const SETTLE_WINDOW: Duration = Duration::from_secs(180);
+
+/// The form of the organization ids.
+pub(crate) const ID_FORMAT: ProviderOrgIdFormat = ProviderOrgIdFormat::Uuid;
 
 /// One partner account at Archera.
 #[derive(Debug, Clone)]
@@ -72,7 +77,16 @@ pub fn capabilities(list_orgs: bool) -> Capabilities {
         lock: false,
         invite: true,
         admin_role: false,
+        provider_org_id_format: ID_FORMAT,
         settle_window: if list_orgs { SETTLE_WINDOW } else { Duration::ZERO },
         customer_id_fixed_on: None,
     }
+}
+
+/// Returns whether the text can be the partner's own id. The vendor does not document its form; these are the
+/// characters of common ids, and none of them leads out of a path.
+pub(crate) fn is_partner_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c))
+        && text.chars().any(|c| c.is_ascii_alphanumeric())
 }

@@ -1,24 +1,16 @@
 //! From Archera's words to ours. It judges no status code and sends nothing.
 
 use partner_core::{
-    Address, ChildOrg, EmailAddress, MarketplaceOffers, Member, Page, ProviderOrgId, Role, Status,
+    Address, ChildOrg, EmailAddress, MarketplaceOffers, Member, Page, Role, Status,
 };
 use provider_http::{Answer, Unreadable};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::wire;
+use crate::{config::ID_FORMAT, wire};
 
 /// What the public listing calls an organization that a partner registered.
 const PARTNERSHIP: &str = "partnership";
-
-/// The text may stand in a path as an id. Ids are opaque there; these are the characters that ids are
-/// commonly made of, and none of them leads out of the path.
-pub(crate) fn is_id(text: &str) -> bool {
-    (1..=128).contains(&text.len())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:".contains(c))
-        && text.chars().any(|c| c.is_ascii_alphanumeric())
-}
 
 /// Reads the answer to a registration.
 pub(crate) fn registered(answer: &Answer) -> Result<ChildOrg, Unreadable> {
@@ -53,7 +45,7 @@ pub(crate) fn listed(answer: &Answer, name: Option<&str>) -> Result<Page<ChildOr
             items.push(bare_org(org.org_id, org.name, document)?);
         }
     }
-    Ok(Page { total_count: Some(items.len() as u64), items, next: None })
+    Ok(Page { total_count: Some(items.len() as u64), items, next: None, mismatch: None })
 }
 
 /// Reads the answer to an invitation.
@@ -68,8 +60,7 @@ fn bare_org(
     name: Option<String>,
     document: &Value,
 ) -> Result<ChildOrg, Unreadable> {
-    let id = id.filter(|id| is_id(id));
-    let id = id.and_then(|id| ProviderOrgId::new(id).ok());
+    let id = id.and_then(|id| ID_FORMAT.parse(&id).ok());
     Ok(ChildOrg {
         id: id.ok_or_else(|| Unreadable("it has no valid id".to_owned()))?,
         name: name.unwrap_or_default(),

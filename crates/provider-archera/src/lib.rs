@@ -39,7 +39,7 @@ impl ArcheraProvider {
     /// # Errors
     /// The partner's id, the URL, the times or the key cannot be used, or TLS cannot be set up.
     pub fn new(config: ArcheraConfig) -> std::result::Result<Self, ConfigError> {
-        if !convert::is_id(&config.partner_org_id) {
+        if !config::is_partner_id(&config.partner_org_id) {
             return Err(ConfigError::PartnerOrgId);
         }
         let http = HttpClient::new(ClientConfig {
@@ -71,13 +71,13 @@ impl ArcheraProvider {
         self.http.keys()
     }
 
-    /// Where people are invited. What cannot be an id there does not come into a path.
+    /// The path that invites people. An id in another form than the canonical one is not sent.
     fn invites_of<'a>(&'a self, id: &'a ProviderOrgId) -> Result<[&'a str; 6]> {
-        if !convert::is_id(id.as_str()) {
+        if !config::ID_FORMAT.is_canonical(id) {
             return Err(Error::new(
                 Kind::NotFound,
                 Effect::NotSent,
-                "the id cannot be one of this provider's",
+                "an organization id at this provider must be a UUID in lower case with hyphens",
             ));
         }
         Ok(["v2", "partners", &self.partner_org_id, "orgs", id.as_str(), "invites"])

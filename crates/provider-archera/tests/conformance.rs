@@ -121,7 +121,10 @@ async fn a_partner_id_that_leads_out_of_the_path_is_refused() {
         });
         assert!(matches!(made, Err(ConfigError::PartnerOrgId)), "{odd:?}");
     }
-    let odd = ProviderOrgId::new("../../x").unwrap();
-    let invited = provider.invite_members(&odd, &[member("one@acme.test", None)]).await;
-    assert_eq!(invited.unwrap_err().effect(), Effect::NotSent);
+    for odd in ["../../x", "org-77", "7A1F3C52-6D0E-4B7A-9A41-2F0C5D1E8B90"] {
+        let odd = ProviderOrgId::from_stored(odd).unwrap();
+        let invited = provider.invite_members(&odd, &[member("one@acme.test", None)]).await;
+        assert_eq!(invited.unwrap_err().effect(), Effect::NotSent, "{odd}");
+    }
+    assert!(sandbox.control().requests().is_empty());
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use partner_core::{
     Effect, EmailAddress, Error, Field, Kind, NewChildOrg, NewMember, OrgQuery, PartnerProvider,
-    ProviderName, ProviderOrgId, Role, Status,
+    ProviderName, ProviderOrgIdFormat, Role, Status,
 };
 use provider_archera::{ArcheraConfig, ArcheraProvider};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
@@ -97,7 +97,7 @@ async fn a_success_without_an_id_may_have_registered_it() {
 #[tokio::test]
 async fn invited_people_are_answered() {
     let served = serve(200, include_str!("recorded/invited.json")).await;
-    let id = ProviderOrgId::new(ID).unwrap();
+    let id = ProviderOrgIdFormat::Uuid.parse(ID).unwrap();
     let members = served.provider.invite_members(&id, &[member()]).await;
     let roles: Vec<_> = members.unwrap().iter().map(|member| member.role).collect();
     assert_eq!(roles, [Some(Role::User), Some(Role::CloudRep)]);

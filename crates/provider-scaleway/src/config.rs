@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use partner_core::{Capabilities, Field, FieldRule, FindBy, Format, ProviderName, Strength};
+use partner_core::{
+    Capabilities, Field, FieldRule, FindBy, Format, ProviderName, ProviderOrgIdFormat, Strength,
+};
 use secrecy::SecretString;
 use url::Url;
 use uuid::Uuid;
@@ -10,6 +12,9 @@ use uuid::Uuid;
 /// How long after a write a 404 or an empty list proves nothing. Seen on 2026-11-22: the vendor's own
 /// tests wait for up to three minutes.
 const SETTLE_WINDOW: Duration = Duration::from_secs(180);
+
+/// The form of the organization ids.
+pub(crate) const ID_FORMAT: ProviderOrgIdFormat = ProviderOrgIdFormat::Uuid;
 
 /// One partner account at Scaleway.
 #[derive(Debug, Clone)]
@@ -61,6 +66,7 @@ pub fn capabilities() -> Capabilities {
         lock: true,
         invite: false,
         admin_role: true,
+        provider_org_id_format: ID_FORMAT,
         settle_window: SETTLE_WINDOW,
         // Told in the API's own description of the field (seen 2026-11).
         customer_id_fixed_on: Some(25),

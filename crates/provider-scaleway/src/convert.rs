@@ -3,38 +3,39 @@
 
 use chrono::{DateTime, Utc};
 use partner_core::{
-    AdminSeat, ChildOrg, Effect, EmailAddress, Error, FieldFault, Kind, Lock, LockOrigin, OrgOrder,
-    OrgQuery, Owner, Page, PageToken, ProviderOrgId, Result, Status,
+    AdminSeat, ChildOrg, CountMismatch, Effect, EmailAddress, Error, FieldFault, Kind, Lock,
+    LockOrigin, OrgOrder, OrgQuery, Owner, Page, PageToken, ProviderOrgId, Result, Status,
 };
 use provider_http::{Answer, Unreadable};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
-use uuid::Uuid;
 
-use crate::wire;
+use crate::{config::ID_FORMAT, wire};
 
 /// The most organizations that the API puts on one page.
 const MAX_PAGE_SIZE: u32 = 100;
 
-/// Where a listing goes on: the page, and how many organizations came before it. The count tells the
-/// end whatever page size the server really uses; an absence may rest on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where a listing goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     page: u32,
-    seen: u64,
+    /// The organizations on the pages before.
+    listed: u64,
+    /// The last `total_count` on the pages before.
+    counted: Option<u64>,
+    /// The first organization of the page before.
+    first: Option<ProviderOrgId>,
 }
 
 impl Place {
+    const BEGIN: Self = Self { page: 1, listed: 0, counted: None, first: None };
+
     pub(crate) fn read(token: Option<&PageToken>) -> Result<Self> {
         let Some(token) = token else {
-            return Ok(Self { page: 1, seen: 0 });
+            return Ok(Self::BEGIN);
         };
-        let parts = token.0.split_once('.').and_then(|(page, seen)| {
-            let page = page.parse().ok().filter(|page| *page >= 1)?;
-            Some(Self { page, seen: seen.parse().ok()? })
-        });
-        parts.ok_or_else(|| {
+        Self::of_text(&token.0).ok_or_else(|| {
             Error::new(
                 Kind::InvalidInput,
                 Effect::NotSent,
@@ -43,14 +44,41 @@ impl Place {
         })
     }
 
-    fn next(self, on_page: usize) -> Self {
-        Self { page: self.page.saturating_add(1), seen: self.seen.saturating_add(on_page as u64) }
+    /// `page.listed.counted.first`. A token of an earlier version, `page.listed`, is still valid: a sweep may go on
+    /// with it after an upgrade.
+    fn of_text(text: &str) -> Option<Self> {
+        let mut parts = text.split('.');
+        let page = parts.next()?.parse().ok().filter(|page| *page >= 1)?;
+        let listed = parts.next()?.parse().ok()?;
+        let (counted, first) = match (parts.next(), parts.next(), parts.next()) {
+            (None, None, None) => (None, None),
+            (Some(counted), Some(first), None) => (
+                given(counted).map(str::parse).transpose().ok()?,
+                given(first).map(|id| ID_FORMAT.parse(id)).transpose().ok()?,
+            ),
+            (_, _, _) => return None,
+        };
+        Some(Self { page, listed, counted, first })
+    }
+
+    fn to_token(&self) -> PageToken {
+        let counted = self.counted.map(|counted| counted.to_string()).unwrap_or_default();
+        let first = self.first.as_ref().map_or("", ProviderOrgId::as_str);
+        PageToken(format!("{}.{}.{counted}.{first}", self.page, self.listed))
     }
 }
 
+fn given(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// How many organizations a listing asks for at a time.
+pub(crate) fn page_size(query: &OrgQuery) -> u32 {
+    query.page_size.unwrap_or(MAX_PAGE_SIZE).clamp(1, MAX_PAGE_SIZE)
+}
+
 /// The parameters of a listing.
-pub(crate) fn query(query: &OrgQuery, place: Place) -> Vec<(&'static str, String)> {
-    let size = query.page_size.unwrap_or(MAX_PAGE_SIZE);
+pub(crate) fn query(query: &OrgQuery, place: &Place) -> Vec<(&'static str, String)> {
     let order = match query.order {
         OrgOrder::CreatedAtAsc => "created_at_asc",
         OrgOrder::CreatedAtDesc => "created_at_desc",
@@ -67,7 +95,7 @@ pub(crate) fn query(query: &OrgQuery, place: Place) -> Vec<(&'static str, String
     let email = query.email.as_ref().map(|email| email.as_str());
     let given = [
         ("page", Some(place.page.to_string())),
-        ("page_size", Some(size.clamp(1, MAX_PAGE_SIZE).to_string())),
+        ("page_size", Some(page_size(query).to_string())),
         ("order_by", Some(order.to_owned())),
         ("status", status.map(str::to_owned)),
         ("locked_by", locked_by.map(str::to_owned)),
@@ -80,30 +108,44 @@ pub(crate) fn query(query: &OrgQuery, place: Place) -> Vec<(&'static str, String
 /// Reads an answer that is one organization: the one with id `expected`, where one was asked for.
 pub(crate) fn org(
     answer: &Answer,
-    expected: Option<&str>,
+    expected: Option<&ProviderOrgId>,
 ) -> std::result::Result<ChildOrg, Unreadable> {
     let org = org_of(answer.require_document()?)?;
-    if expected.is_some_and(|id| id != org.id.as_str()) {
+    if expected.is_some_and(|id| *id != org.id) {
         return Err(Unreadable("it tells of another organization".to_owned()));
     }
     Ok(org)
 }
 
-/// Reads an answer that is one page of a listing.
+/// Reads an answer that is one page of a listing of `size` organizations a page.
+///
+/// # Behavior
+/// A full page always has a next one, whatever `total_count` says. The listing ends with a page that is not full;
+/// if `total_count` promises more, with an empty one. Its end is compared with the last `total_count`.
 pub(crate) fn page(
     answer: &Answer,
-    place: Place,
+    place: &Place,
+    size: u32,
 ) -> std::result::Result<Page<ChildOrg>, Unreadable> {
     let list = wire::ListOrganizations::deserialize(answer.require_document()?)
         .map_err(|error| Unreadable::json(&error))?;
     let items =
         list.organizations.iter().map(org_of).collect::<std::result::Result<Vec<_>, _>>()?;
-    let next = place.next(items.len());
-    let is_last = items.is_empty() || list.total_count.is_some_and(|total| next.seen >= total);
+    let on_page = list.organizations.len() as u64;
+    let listed = place.listed.saturating_add(on_page);
+    let counted = list.total_count.or(place.counted);
+    let is_full = on_page >= u64::from(size);
+    let first = items.first().map(|org| org.id.clone());
+    if is_full && first == place.first {
+        return Err(Unreadable("the page repeats the one before it".to_owned()));
+    }
+    let goes_on = is_full || (on_page > 0 && counted.is_some_and(|counted| listed < counted));
+    let next = Place { page: place.page.saturating_add(1), listed, counted, first };
     Ok(Page {
-        next: (!is_last).then(|| PageToken(format!("{}.{}", next.page, next.seen))),
         items,
-        total_count: list.total_count,
+        next: goes_on.then(|| next.to_token()),
+        total_count: counted,
+        mismatch: CountMismatch::of(listed, counted).filter(|_| !goes_on),
     })
 }
 
@@ -113,8 +155,7 @@ fn org_of(document: &Value) -> std::result::Result<ChildOrg, Unreadable> {
     let id = org
         .id
         .as_deref()
-        .and_then(canonical_uuid)
-        .and_then(|id| ProviderOrgId::new(id).ok())
+        .and_then(|id| ID_FORMAT.parse(id).ok())
         .ok_or_else(|| Unreadable("it has no valid id".to_owned()))?;
     let (status, lock) = status_and_lock(&org);
     let owner = Owner {
@@ -168,13 +209,6 @@ fn filled(text: Option<String>) -> Option<String> {
 
 fn time(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
-}
-
-/// The id in lower case with hyphens; `None` for what is no UUID in that form.
-pub(crate) fn canonical_uuid(text: &str) -> Option<String> {
-    // The parser also takes braces, URNs and bare digits, which are no ids there.
-    let id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36)?;
-    Some(id.hyphenated().to_string())
 }
 
 /// Looks at a seat's user name and password before they are sent.

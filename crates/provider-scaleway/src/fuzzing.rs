@@ -7,7 +7,7 @@ use provider_http::{
 };
 use url::Url;
 
-use crate::{convert, error, path_to, uuid_of};
+use crate::{convert, error, path_to};
 
 /// What a create comes to that was sent with one of these keys and answered so.
 ///
@@ -37,5 +37,5 @@ pub fn seated(
 /// # Errors
 /// The id is none of this provider's.
 pub fn url_of(client: &HttpClient, id: &ProviderOrgId, action: Option<&str>) -> Result<Url> {
-    url(client, &path_to(&uuid_of(id)?, action))
+    url(client, &path_to(id, action)?)
 }

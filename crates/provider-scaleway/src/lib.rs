@@ -76,13 +76,12 @@ impl ScalewayProvider {
         action: Option<&str>,
         body: Option<&impl serde::Serialize>,
     ) -> Result<Reply<ChildOrg>> {
-        let id = uuid_of(id)?;
-        let path = path_to(&id, action);
+        let path = path_to(id, action)?;
         let mut call = Call::new(operation, method, &path);
         if let Some(body) = body {
             call = call.json(body);
         }
-        self.http.call(call, |answer| convert::org(answer, Some(&id)), error::read).await
+        self.http.call(call, |answer| convert::org(answer, Some(id)), error::read).await
     }
 }
 
@@ -120,10 +119,11 @@ impl PartnerProvider for ScalewayProvider {
         }
         let place = convert::Place::read(page)?;
         let mut call = Call::new("find_child_orgs", Method::GET, &ROOT);
-        for (name, value) in convert::query(query, place) {
+        for (name, value) in convert::query(query, &place) {
             call = call.query(name, value);
         }
-        self.http.call(call, |answer| convert::page(answer, place), error::read).await
+        let size = convert::page_size(query);
+        self.http.call(call, |answer| convert::page(answer, &place, size), error::read).await
     }
 
     async fn update_child_org(
@@ -162,8 +162,7 @@ impl PartnerProvider for ScalewayProvider {
 
     async fn request_admin_role(&self, id: &ProviderOrgId, seat: &AdminSeat) -> Result<Reply<()>> {
         convert::check_seat(seat)?;
-        let id = uuid_of(id)?;
-        let path = path_to(&id, Some("request-admin-role"));
+        let path = path_to(id, Some("request-admin-role"))?;
         let body = wire::RequestAdminRole {
             username: &seat.username,
             email: seat.email.as_str(),
@@ -175,20 +174,16 @@ impl PartnerProvider for ScalewayProvider {
     }
 }
 
-/// The path to an organization, or to what can be done to it.
-fn path_to<'a>(id: &'a str, action: Option<&'a str>) -> Vec<&'a str> {
-    ROOT.into_iter().chain([id]).chain(action).collect()
-}
-
-/// The id in the one form that goes into a path. What is no UUID cannot be an id there.
-fn uuid_of(id: &ProviderOrgId) -> Result<String> {
-    convert::canonical_uuid(id.as_str()).ok_or_else(|| {
-        Error::new(
+/// The path to an organization, or to an action on it. An id in another form than the canonical one is not sent.
+fn path_to<'a>(id: &'a ProviderOrgId, action: Option<&'a str>) -> Result<Vec<&'a str>> {
+    if !config::ID_FORMAT.is_canonical(id) {
+        return Err(Error::new(
             Kind::NotFound,
             Effect::NotSent,
-            "an organization's id at this provider is a UUID",
-        )
-    })
+            "an organization id at this provider must be a UUID in lower case with hyphens",
+        ));
+    }
+    Ok(ROOT.into_iter().chain([id.as_str()]).chain(action).collect())
 }
 
 fn refused_before_sending() -> Error {

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use partner_core::{
-    ChildOrg, Effect, Error, Field, Kind, LockOrigin, OrgQuery, PageToken, PartnerProvider,
-    ProviderName, ProviderOrgId, Status,
+    ChildOrg, CountMismatch, Effect, Error, Field, Kind, LockOrigin, OrgQuery, PageToken,
+    PartnerProvider, ProviderName, ProviderOrgId, ProviderOrgIdFormat, Status,
 };
 use provider_scaleway::{ScalewayConfig, ScalewayProvider};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any};
@@ -40,7 +40,7 @@ fn document(status: u16, body: &'static str) -> ResponseTemplate {
 }
 
 fn id() -> ProviderOrgId {
-    ProviderOrgId::new(ID).expect("an id")
+    ProviderOrgIdFormat::Uuid.parse(ID).expect("an id")
 }
 
 async fn read(body: &'static str) -> ChildOrg {
@@ -115,11 +115,53 @@ async fn a_list_goes_on_until_its_total() {
 }
 
 #[tokio::test]
+async fn a_full_page_goes_on_whatever_its_total_and_never_for_ever() {
+    let body =
+        r#"{"organizations": [{"id": "7a1f3c52-6d0e-4b7a-9a41-2f0c5d1e8b90"}], "total_count": 1}"#;
+    let served = serve(document(200, body)).await;
+    let by_one = OrgQuery { page_size: Some(1), ..OrgQuery::default() };
+    let page = served.provider.find_child_orgs(&by_one, None).await.unwrap();
+    assert_eq!((page.total_count, page.mismatch), (Some(1), None));
+    let next = page.value.next.unwrap();
+    // A server that repeats a page must not cause an endless loop.
+    let repeated = served.provider.find_child_orgs(&by_one, Some(&next)).await.unwrap_err();
+    assert_eq!(repeated.kind(), Kind::Unexpected);
+}
+
+#[tokio::test]
+async fn the_end_of_a_list_is_compared_with_its_last_total() {
+    let empty = r#"{"organizations": [], "total_count": 2}"#;
+    let uncounted = r#"{"organizations": []}"#;
+    for (token, body, mismatch) in [
+        // A token of an earlier version.
+        ("2.2", empty, None),
+        ("2.2", uncounted, None),
+        ("2.2.2.7a1f3c52-6d0e-4b7a-9a41-2f0c5d1e8b90", empty, None),
+        ("2.2.7.7a1f3c52-6d0e-4b7a-9a41-2f0c5d1e8b90", empty, None),
+        ("2.3..", empty, Some(CountMismatch { listed: 3, counted: 2 })),
+        ("2.2.7.", uncounted, Some(CountMismatch { listed: 2, counted: 7 })),
+    ] {
+        let served = serve(document(200, body)).await;
+        let token = PageToken(token.to_owned());
+        let page = served.provider.find_child_orgs(&OrgQuery::default(), Some(&token)).await;
+        let page = page.unwrap();
+        assert_eq!((&page.next, page.mismatch), (&None, mismatch), "{token:?}");
+    }
+    let served = serve(document(200, empty)).await;
+    for token in ["", "0.1", "2", "2.3.4", "2.x", "2.3.x.", "2.3..not-an-id", "2.3.4..", "-1.2"] {
+        let token = PageToken(token.to_owned());
+        let refused = served.provider.find_child_orgs(&OrgQuery::default(), Some(&token)).await;
+        assert_eq!(refused.unwrap_err().kind(), Kind::InvalidInput, "{token:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_empty_page_ends_a_list_whatever_its_total() {
     let body = r#"{"organizations": [], "total_count": 7}"#;
     let served = serve(document(200, body)).await;
     let page = served.provider.find_child_orgs(&OrgQuery::default(), None).await.unwrap();
     assert_eq!((page.items.len(), &page.next), (0, &None));
+    assert_eq!(page.mismatch, Some(CountMismatch { listed: 0, counted: 7 }));
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use partner_core::{
     AdminSeat, Change, ChildOrgPatch, Effect, EmailAddress, Field, Kind, LockOrigin, NewChildOrg,
-    NewMember, OrgOrder, OrgQuery, Owner, PartnerProvider, ProviderName, ProviderOrgId, Status,
+    NewMember, OrgOrder, OrgQuery, Owner, PartnerProvider, ProviderName, ProviderOrgId,
+    ProviderOrgIdFormat, Status,
 };
 use provider_scaleway::{ScalewayConfig, ScalewayProvider};
 use serde_json::{Value, json};
@@ -44,7 +45,7 @@ fn body(request: &Request) -> Value {
 }
 
 fn id() -> ProviderOrgId {
-    ProviderOrgId::new(ID).expect("an id")
+    ProviderOrgIdFormat::Uuid.parse(ID).expect("an id")
 }
 
 fn new_org() -> NewChildOrg {
@@ -198,8 +199,10 @@ async fn an_id_that_is_no_uuid_is_never_sent() {
         "7a1f3c526d0e4b7a9a412f0c5d1e8b90",
         "{7a1f3c52-6d0e-4b7a-9a41-2f0c5d1e8b90}",
         "urn:uuid:7a1f3c52-6d0e-4b7a-9a41-2f0c5d1e8b90",
+        "7A1F3C52-6D0E-4B7A-9A41-2F0C5D1E8B90",
+        "00000000-0000-0000-0000-000000000000",
     ] {
-        let odd = ProviderOrgId::new(odd).unwrap();
+        let odd = ProviderOrgId::from_stored(odd).unwrap();
         let error = provider.lock_child_org(&odd).await.unwrap_err();
         let seen = (error.kind(), error.effect());
         assert_eq!(seen, (Kind::NotFound, Effect::NotSent), "{odd}");

@@ -176,6 +176,8 @@ fn put_on(answer: &Answer, genuine: Option<Reply>, job: &Job, shared: &Shared) -
         Answer::HtmlSuccess => forge::html_success(),
         Answer::EmptySuccess => forge::empty_success(),
         Answer::SuccessWithoutId => forge::without_id(genuine),
+        Answer::UpperCaseIds => forge::upper_case_ids(genuine),
+        Answer::TotalCount { total_count } => forge::total_count(genuine, *total_count),
         Answer::HugeBody => forge::huge(genuine),
         Answer::Redirect { status } => forge::redirect(*status, &job.call.uri),
     };

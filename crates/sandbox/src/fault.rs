@@ -104,6 +104,10 @@ pub enum Answer {
     EmptySuccess,
     /// 200 with the genuine JSON, less its `id`; or `{}` where no work was done.
     SuccessWithoutId,
+    /// 200 with the genuine JSON, its organization ids in upper case; or `{}` where no work was done.
+    UpperCaseIds,
+    /// 200 with the genuine JSON and this `total_count`; or with that alone where no work was done.
+    TotalCount { total_count: u64 },
     /// 200 with the genuine JSON (or `{}`) and 10 MiB of white space before its end.
     HugeBody,
     /// A redirect with this status (302, 307 and so on) to the same address.
@@ -212,6 +216,8 @@ impl FaultRule {
             | Answer::HtmlSuccess
             | Answer::EmptySuccess
             | Answer::SuccessWithoutId
+            | Answer::UpperCaseIds
+            | Answer::TotalCount { .. }
             | Answer::HugeBody => return None,
         };
         (!fits).then(|| format!("`status` {status} does not fit this answer"))

@@ -63,9 +63,44 @@ pub(crate) fn too_many_requests(
     }
 }
 
+fn parsed(genuine: Option<Reply>) -> Value {
+    let parsed = genuine.and_then(|reply| serde_json::from_slice(&reply.body).ok());
+    parsed.unwrap_or_else(|| json!({}))
+}
+
+pub(crate) fn upper_case_ids(genuine: Option<Reply>) -> Reply {
+    let mut body = parsed(genuine);
+    raise_ids(&mut body);
+    Reply::json(StatusCode::OK, &body)
+}
+
+fn raise_ids(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(raise_ids),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(id) if matches!(name.as_str(), "id" | "org_id") => {
+                        id.make_ascii_uppercase();
+                    }
+                    other => raise_ids(other),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+pub(crate) fn total_count(genuine: Option<Reply>, total_count: u64) -> Reply {
+    let mut body = parsed(genuine);
+    if let Value::Object(fields) = &mut body {
+        fields.insert("total_count".to_owned(), json!(total_count));
+    }
+    Reply::json(StatusCode::OK, &body)
+}
+
 pub(crate) fn without_id(genuine: Option<Reply>) -> Reply {
-    let parsed = genuine.and_then(|reply| serde_json::from_slice::<Value>(&reply.body).ok());
-    let mut body = parsed.unwrap_or_else(|| json!({}));
+    let mut body = parsed(genuine);
     if let Value::Object(fields) = &mut body {
         fields.remove("id");
     }

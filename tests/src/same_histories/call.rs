@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    given::{adopted_row, evidence, first_row, intent, key_claim, members_of},
+    given::{adopted_row, evidence, first_row, intent, key_claim, members_of, provider_org_text},
     sides::Side,
     told::{tell_begun, tell_create, tell_operations, tell_recorded, told},
 };
@@ -279,7 +279,7 @@ impl Call {
                 told(journal.proven_provider_org_id(operation).await, |id| format!("{id:?}"))
             }
             Self::Mapped { provider } => {
-                let ids: Vec<String> = (0..6).map(|id| format!("org-{id}")).collect();
+                let ids: Vec<String> = (0..6).map(provider_org_text).collect();
                 told(journal.known_mappings(provider, &ids).await, |mut mapped| {
                     mapped.sort_by(|a, b| a.provider_org_id.cmp(&b.provider_org_id));
                     format!("{mapped:?}")

@@ -1,7 +1,7 @@
 //! What the calls say: rows, intents and outcomes that are enough to meet every rule.
 
 use chrono::{DateTime, Utc};
-use partner_core::{EmailAddress, Member, ProviderName, ProviderOrgId};
+use partner_core::{EmailAddress, Member, ProviderName, ProviderOrgId, ProviderOrgIdFormat};
 use partner_gateway::store::{
     Certainty, EventContext, Evidence, EvidenceKind, KeyClaim, NewOperation, NextState,
     OperationKind, OrgStatus, Organization, Plan, StoreError, StoreResult,
@@ -78,8 +78,13 @@ pub(super) fn first_row(
     })
 }
 
+/// The text of an organization's id at its provider.
+pub(super) fn provider_org_text(id: u32) -> String {
+    format!("0f8f2a3c-1b5d-4c7e-9a41-{id:012x}")
+}
+
 fn provider_org_id(id: u32) -> Option<ProviderOrgId> {
-    ProviderOrgId::new(format!("org-{id}")).ok()
+    ProviderOrgIdFormat::Uuid.parse(&provider_org_text(id)).ok()
 }
 
 pub(super) fn evidence(id: Option<u32>) -> Evidence {
@@ -88,7 +93,7 @@ pub(super) fn evidence(id: Option<u32>) -> Evidence {
         kind: if id.is_some() { EvidenceKind::Answer } else { EvidenceKind::Failure },
         send_phase: None,
         provider_request_id: None,
-        detail: id.map_or(json!({}), |id| json!({ "provider_org_id": format!("org-{id}") })),
+        detail: id.map_or(json!({}), |id| json!({ "provider_org_id": provider_org_text(id) })),
     }
 }
 

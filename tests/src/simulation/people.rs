@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use partner_core::ProviderOrgId;
 use partner_gateway::{
     operations::{CannotResolve, Resolution, Resolver},
     store::{BeginCreate, Certainty, Operation, OperationKind, OperationState, OrgStatus},
@@ -78,7 +77,8 @@ async fn adopt(world: &World, upstream: &Upstream) {
         upstream.state().children.iter().find(|child| !is_mapped(child)).cloned()
     };
     let Some(child) = child else { return };
-    let Ok(id) = ProviderOrgId::new(child.id.as_str()) else { return };
+    let format = upstream.capabilities.provider_org_id_format;
+    let Ok(id) = format.parse(&child.id) else { return };
     let mut row = new_row(world, "tenant-0", &upstream.name, &customer(world.number()));
     row.provider_org_id = Some(id);
     row.status = OrgStatus::Locked;

@@ -255,7 +255,7 @@ impl PartnerProvider for Port {
                 world.record.reached(Fault::PagedList);
             }
             let next = (!is_last).then(|| PageToken((start + PAGE).to_string()));
-            Ok(Page { items, next, total_count: None })
+            Ok(Page { items, next, total_count: None, mismatch: None })
         })
         .await
     }

@@ -12,7 +12,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use partner_core::{
     Capabilities, Change, ChildOrg, ChildOrgPatch, Effect, EmailAddress, Error, Kind, Lock,
-    LockOrigin, NewChildOrg, OrgQuery, Owner, ProviderName, ProviderOrgId, Result, Status,
+    LockOrigin, NewChildOrg, OrgQuery, Owner, ProviderName, Result, Status,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -84,7 +84,9 @@ impl Upstream {
 
     /// An organization as a reading shows it.
     pub(super) fn shown(&self, child: &Child) -> Result<ChildOrg> {
-        let id = ProviderOrgId::new(child.id.as_str())
+        let format = self.capabilities.provider_org_id_format;
+        let id = format
+            .parse(&child.id)
             .map_err(|_bad_id| refused(Kind::Unexpected, "the id is none"))?;
         let knows = self.is_readable();
         let lock = child.lock().filter(|_| knows && !child.is_closed);

@@ -46,6 +46,7 @@ pub(super) const EXCUSES: &[Excuse] = &[
     by_fault("/name", "is needed where the provider cannot be read", "what the provider can do"),
     by_fault("/retry", "is not taken with this outcome", "that it goes with `not_applied` alone"),
     by_fault("/provider_org_id", "is not taken with this outcome", "that it goes with `applied`"),
+    by_fault("/provider_org_id", "nil or the max UUID", "that two UUIDs identify nothing"),
     by_code(422, "wrong_action", "what kind of discrepancy it is"),
     by_fault("/tenant", "", "that it goes with `adopt`, which needs one, and with nothing else"),
     by_fault("/customer_id", "is required", "that `adopt` needs it"),

@@ -84,6 +84,7 @@ impl PartnerProvider for InMemoryProvider {
             Ok(Page {
                 next: (end < all.len()).then(|| PageToken(end.to_string())),
                 total_count: Some(all.len() as u64),
+                mismatch: None,
                 items: all.into_iter().skip(start).take(size).collect(),
             })
         })

@@ -36,7 +36,7 @@ impl Record {
         };
         let invited: &[NewMember] = if held(Field::Members) { &new.members } else { &[] };
         let org = ChildOrg {
-            id: ProviderOrgId::new(Uuid::now_v7().to_string()).ok()?,
+            id: capabilities.provider_org_id_format.parse(&Uuid::now_v7().to_string()).ok()?,
             name: new.name.clone(),
             status: Status::Active,
             lock: None,

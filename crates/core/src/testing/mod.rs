@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub use memory::{Failure, InMemoryProvider, Operation};
 
-use crate::{Capabilities, Field, FieldRule, FindBy, Format, Strength};
+use crate::{Capabilities, Field, FieldRule, FindBy, Format, ProviderOrgIdFormat, Strength};
 
 /// Every capability there is, with limits on some fields, so that there is something to refuse.
 #[must_use]
@@ -53,6 +53,7 @@ pub fn all_capabilities() -> Capabilities {
         lock: true,
         invite: true,
         admin_role: true,
+        provider_org_id_format: ProviderOrgIdFormat::Uuid,
         settle_window: Duration::from_secs(180),
         customer_id_fixed_on: Some(25),
     }

@@ -67,7 +67,8 @@ impl App {
             let message = "no provider account has this name";
             return Err(AppError::one("/provider", "unknown_provider", message));
         };
-        let id = ProviderOrgId::new(&input.provider_org_id)
+        let id = account
+            .provider_org_id(&input.provider_org_id)
             .map_err(|error| AppError::one("/provider_org_id", "invalid", error.to_string()))?;
         CustomerId::new(&input.customer_id)
             .map_err(|error| AppError::one("/customer_id", "invalid", error.to_string()))?;

@@ -40,7 +40,7 @@ pub use fingerprint::Fingerprints;
 pub use history::{Happened, Moment};
 pub use import::{
     CustomerMap, Import, ImportError, ImportOutcome, ImportRow, ImportSettings, ImportWatch,
-    MapFault, Undiscoverable,
+    Undiscoverable,
 };
 pub use operations::{CandidateView, OperationView};
 pub use overview::{DAYS, ENDED_LATELY, HOURS, Overview, QueuedOperation};

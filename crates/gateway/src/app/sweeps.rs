@@ -156,13 +156,20 @@ impl App {
         match account.provider.find_child_orgs(&query, token.as_ref()).await {
             Ok(reply) => {
                 account.note_answer();
-                let next = reply.value.next.as_ref().map(|next| next.0.as_str());
-                let phase =
-                    if next.is_some() { SweepPhase::Listing } else { SweepPhase::Confirming };
-                let then = (phase, next);
-                let items = (&*reply.value.items, ReadBy::List);
+                let page = reply.value;
+                let then = match (&page.next, page.mismatch) {
+                    (Some(next), _) => (SweepPhase::Listing, Some(next.0.as_str())),
+                    (None, None) => (SweepPhase::Confirming, None),
+                    // A replica that takes the pass over reads this page again, and confirms no absence.
+                    (None, Some(_)) => (SweepPhase::Listing, sweep.place.as_deref()),
+                };
+                let items = (&*page.items, ReadBy::List);
                 let recorded = self.record_page(account, &sweep, items, asked_at, then).await?;
                 let Some((sweep, again)) = recorded else { return Ok(SweepStep::Lost) };
+                if let Some(mismatch) = page.mismatch {
+                    warn!(provider = %account.name(), %mismatch, "sweep failed: incomplete list");
+                    return self.end_sweep(&sweep, Some(&mismatch.to_string())).await;
+                }
                 self.look_again(account, sweep, again).await
             }
             Err(error) => self.stumble(account, sweep, &error).await,
@@ -175,10 +182,9 @@ impl App {
         &self,
         account: &Account,
         mut sweep: Sweep,
-        ids: Vec<String>,
+        ids: Vec<ProviderOrgId>,
     ) -> StoreResult<SweepStep> {
-        let ids = ids.into_iter().filter_map(|id| ProviderOrgId::new(id).ok());
-        for id in ids.filter(|_| account.is_readable()) {
+        for id in ids.into_iter().filter(|_| account.is_readable()) {
             account.pace().await;
             let Some(asked_at) = self.clock_unless_shut(account, &sweep).await? else {
                 return Ok(SweepStep::Rests);
@@ -216,12 +222,8 @@ impl App {
         let Some(asked_at) = self.clock_unless_shut(account, &sweep).await? else {
             return Ok(SweepStep::Rests);
         };
-        // What came from the database is an id.
-        let Ok(id) = ProviderOrgId::new(unlisted.provider_org_id.as_str()) else {
-            return self.end_sweep(&sweep, Some("the mapping holds what is no id")).await;
-        };
         let then = (SweepPhase::Confirming, Some(unlisted.provider_org_id.as_str()));
-        match account.provider.get_child_org(&id).await {
+        match account.provider.get_child_org(&unlisted.provider_org_id).await {
             // A list that moves while it is paged can skip one.
             Ok(reply) => {
                 let items = (std::slice::from_ref(&reply.value), ReadBy::Id);
@@ -255,7 +257,7 @@ impl App {
         items: (&[ChildOrg], ReadBy),
         asked_at: DateTime<Utc>,
         then: (SweepPhase, Option<&str>),
-    ) -> StoreResult<Option<(Sweep, Vec<String>)>> {
+    ) -> StoreResult<Option<(Sweep, Vec<ProviderOrgId>)>> {
         let judge = |org: &mut Organization, child: &ChildOrg| -> Vec<FieldDifference> {
             observe_state(org, child, account.is_readable(), asked_at);
             differences(account.capabilities(), org, child)

@@ -9,6 +9,7 @@ use crate::{
     config::DatabaseConfig,
     run::Database,
     store::{Store, StoreError, embedded_migrations},
+    telemetry,
 };
 
 #[derive(Debug, Args)]
@@ -19,6 +20,8 @@ pub(super) struct MigrateArgs {
 
 /// Only `[database]` is read, so that the other sections' secrets need not be at hand.
 pub(super) async fn run(args: &MigrateArgs) -> Result<(), CliError> {
+    // A migration warns of rows that an operator must look at.
+    telemetry::log_warnings();
     let config = DatabaseConfig::from_sources(&args.config.sources())?;
     let database = Database::open(&config).await?;
     let migrated = migrate(&database.store).await;

@@ -319,8 +319,12 @@ impl From<CannotResolve> for Problem {
             CannotResolve::IdNeeded
             | CannotResolve::IdNotTaken
             | CannotResolve::NotOfThisCreate
-            | CannotResolve::NotAnId(_)
             | CannotResolve::CannotRetry => Self::cannot_resolve(detail),
+            CannotResolve::NotAnId(_) => Self::of_faults(vec![FieldProblem {
+                pointer: "/provider_org_id".to_owned(),
+                code: "invalid".to_owned(),
+                message: detail,
+            }]),
             CannotResolve::Store(error) => Self::from(error),
         }
     }

@@ -124,13 +124,13 @@ fn text(text: Option<&str>) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use partner_core::{ProviderOrgId, Status};
+    use partner_core::{ProviderOrgIdFormat, Status};
 
     use super::*;
 
     fn child() -> ChildOrg {
         ChildOrg {
-            id: ProviderOrgId::new("x").unwrap(),
+            id: ProviderOrgIdFormat::Uuid.parse("6170692e-7363-616c-6577-61792e636f6d").unwrap(),
             name: String::new(),
             status: Status::Active,
             lock: None,

@@ -166,13 +166,13 @@ fn provider_action(lock: &Lock) -> String {
 
 #[cfg(test)]
 mod tests {
-    use partner_core::ProviderOrgId;
+    use partner_core::ProviderOrgIdFormat;
 
     use super::*;
 
     fn shown(lock: Option<Lock>) -> ChildOrg {
         ChildOrg {
-            id: ProviderOrgId::new("x").unwrap(),
+            id: ProviderOrgIdFormat::Uuid.parse("6170692e-7363-616c-6577-61792e636f6d").unwrap(),
             name: "Acme".to_owned(),
             status: if lock.is_some() { Status::Locked } else { Status::Active },
             lock,

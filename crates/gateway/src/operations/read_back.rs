@@ -101,7 +101,7 @@ fn is_applied(operation: &Operation, child: &ChildOrg) -> bool {
 /// Every organization at a provider that may be the one that a create was to make.
 ///
 /// # Errors
-/// When a listing cannot be read to its end: then nothing is known.
+/// A listing cannot be read to its end, or its end disagrees with the provider's own count: nothing is known then.
 async fn find_all(
     provider: &dyn PartnerProvider,
     request: &CreateRequest,
@@ -131,9 +131,10 @@ async fn find_all(
                     found.push(child);
                 }
             }
-            match reply.value.next {
-                Some(next) => page = Some(next),
-                None => break,
+            match (reply.value.next, reply.value.mismatch) {
+                (Some(next), _) => page = Some(next),
+                (None, Some(mismatch)) => return Err(mismatch.into()),
+                (None, None) => break,
             }
         }
     }
@@ -328,15 +329,12 @@ fn weigh(
     Sight { child: child.flatten(), candidates, ..Sight::of(reading) }
 }
 
-/// Reads an organization whose id is proven by an answer that came late.
-pub(super) async fn read_proven(provider: &dyn PartnerProvider, id: &str) -> Sight {
-    let Ok(id) = ProviderOrgId::new(id) else {
-        return Sight::of(Reading::Failed);
-    };
+/// Reads an organization whose id is proven by a late answer.
+pub(super) async fn read_proven(provider: &dyn PartnerProvider, id: &ProviderOrgId) -> Sight {
     if !provider.capabilities().get {
         return Sight::of(Reading::Impossible);
     }
-    match provider.get_child_org(&id).await {
+    match provider.get_child_org(id).await {
         Ok(reply) => Sight { child: Some(reply.value), ..Sight::of(Reading::Applied) },
         Err(error) => Sight::not_got(error),
     }

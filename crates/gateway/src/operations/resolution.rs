@@ -95,7 +95,7 @@ pub enum CannotResolve {
         "another tenant's mapping or open create claims that organization; only an admin can decide whose it is"
     )]
     ClaimedElsewhere,
-    /// No provider gives such an id.
+    /// The account has no id of this form.
     #[error(transparent)]
     NotAnId(partner_core::InvalidId),
     /// The organization is mapped already.
@@ -129,10 +129,10 @@ impl Engine {
         }
         crash_point!("resolve.begin");
         let account = self.account(operation)?;
-        let (next, child) = self.decide(operation, account, resolution, resolver).await?;
+        let decision = self.decide(operation, account, resolution, resolver).await?;
         crash_point!("resolve.decided");
         let now = self.store.now();
-        let change = change_by(operation, account, resolution, child.as_ref(), &next, now);
+        let change = change_by(operation, account, resolution, &decision, now);
         let evidence = Evidence {
             epoch: operation.epoch,
             kind: EvidenceKind::Resolution,
@@ -143,7 +143,7 @@ impl Engine {
             }),
         };
         let outcome = Outcome {
-            next,
+            next: decision.next.clone(),
             change: &*change,
             members: &[],
             event: Some("operation.resolved"),
@@ -225,7 +225,7 @@ impl Engine {
         account: &Account,
         resolution: &Resolution,
         resolver: &Resolver,
-    ) -> Result<(NextState, Option<ChildOrg>), CannotResolve> {
+    ) -> Result<Decision, CannotResolve> {
         let is_create = operation.kind == OperationKind::Create;
         match resolution {
             Resolution::Applied { provider_org_id: None, .. } if is_create => {
@@ -235,11 +235,11 @@ impl Engine {
                 Err(CannotResolve::IdNotTaken)
             }
             Resolution::Applied { provider_org_id: Some(id), confirm_unverified } => {
-                let id = ProviderOrgId::new(id.as_str()).map_err(CannotResolve::NotAnId)?;
+                let id = account.provider_org_id(id).map_err(CannotResolve::NotAnId)?;
                 let child = self
                     .verify_made(operation, account, &id, *confirm_unverified, resolver.is_admin)
                     .await?;
-                Ok((NextState::Succeeded, child))
+                Ok(Decision { next: NextState::Succeeded, made: Some(id), child })
             }
             Resolution::Applied { provider_org_id: None, .. } => {
                 let org = self.store.reread_organization(operation.organization_id).await?;
@@ -247,7 +247,7 @@ impl Engine {
                     Some(id) => read_mapped(account, &id).await?,
                     None => None,
                 };
-                Ok((NextState::Succeeded, child))
+                Ok(Decision { child, ..Decision::of(NextState::Succeeded) })
             }
             Resolution::NotApplied { retry: true }
                 if operation.kind == OperationKind::AdminRole =>
@@ -256,18 +256,34 @@ impl Engine {
             }
             Resolution::NotApplied { retry: true } => {
                 let give_back_send = operation.sends > 0;
-                Ok((NextState::Accepted { after: Duration::ZERO, give_back_send }, None))
+                Ok(Decision::of(NextState::Accepted { after: Duration::ZERO, give_back_send }))
             }
             Resolution::NotApplied { retry: false } => {
                 let failure =
                     Failure::new(FailureCode::NotApplied, "an operator found that it was not done");
-                Ok((NextState::Rejected { error: failure.to_value() }, None))
+                Ok(Decision::of(NextState::Rejected { error: failure.to_value() }))
             }
             Resolution::Abandoned => {
                 let failure = Failure::new(FailureCode::Abandoned, "an operator gave it up");
-                Ok((NextState::Rejected { error: failure.to_value() }, None))
+                Ok(Decision::of(NextState::Rejected { error: failure.to_value() }))
             }
         }
+    }
+}
+
+/// The effect of a resolution.
+struct Decision {
+    /// The next state of the operation.
+    next: NextState,
+    /// The organization that a create made, in the canonical form of its id.
+    made: Option<ProviderOrgId>,
+    /// The organization as its provider shows it now.
+    child: Option<ChildOrg>,
+}
+
+impl Decision {
+    fn of(next: NextState) -> Self {
+        Self { next, made: None, child: None }
     }
 }
 
@@ -293,21 +309,20 @@ fn not_found(account: &Account, id: &ProviderOrgId) -> CannotResolve {
 fn change_by<'a>(
     operation: &'a Operation,
     account: &'a Account,
-    resolution: &'a Resolution,
-    child: Option<&'a ChildOrg>,
-    next: &NextState,
+    resolution: &Resolution,
+    decision: &'a Decision,
     now: DateTime<Utc>,
 ) -> Box<dyn Fn(&mut Organization) + Send + Sync + 'a> {
     let readable = account.is_readable();
-    match (resolution, next) {
-        (Resolution::Applied { provider_org_id, .. }, _) => match child {
+    match (resolution, &decision.next) {
+        (Resolution::Applied { .. }, _) => match &decision.child {
             Some(child) => {
                 let child = Done::Organization(Box::new(child.clone()));
                 Box::new(move |org| change_of(operation, account, &child, now)(org))
             }
             None => Box::new(move |org| {
                 settle(org, false);
-                if let Some(id) = provider_org_id {
+                if let Some(id) = &decision.made {
                     assert_created(org, id);
                 }
                 if let Ok(request) = read::<UpdateRequest>(operation)

@@ -30,14 +30,7 @@ impl Engine {
         crash_point!("settle.claimed");
         let account = self.account(operation)?;
         let name = account.name().as_str();
-        let proven = match operation.kind {
-            OperationKind::Create => self.store.proven_provider_org_id(operation.id).await?,
-            OperationKind::Update
-            | OperationKind::Lock
-            | OperationKind::Unlock
-            | OperationKind::Invite
-            | OperationKind::AdminRole => None,
-        };
+        let proven = self.proven_id(operation, account).await?;
         // What is not there was not there when the reading began; how long it took proves nothing. By the
         // database's clock, which leases and windows are counted by: a replica's own may be wrong.
         let read_at = self.store.clock().await?;
@@ -87,6 +80,24 @@ impl Engine {
         };
         crash_point!("settle.recorded");
         moved
+    }
+
+    /// The id of the organization that a create made, if a late answer proves it. An id without a canonical form,
+    /// which an earlier version may have recorded, proves nothing.
+    async fn proven_id(
+        &self,
+        operation: &Operation,
+        account: &Account,
+    ) -> StoreResult<Option<ProviderOrgId>> {
+        let recorded = match operation.kind {
+            OperationKind::Create => self.store.proven_provider_org_id(operation.id).await?,
+            OperationKind::Update
+            | OperationKind::Lock
+            | OperationKind::Unlock
+            | OperationKind::Invite
+            | OperationKind::AdminRole => None,
+        };
+        Ok(recorded.and_then(|id| account.provider_org_id(&id).ok()))
     }
 
     pub(super) async fn look(
@@ -200,7 +211,7 @@ impl Engine {
         &self,
         operation: &Operation,
         account: &Account,
-        id: &str,
+        id: &ProviderOrgId,
         sight: Sight,
         evidence: &Evidence,
     ) -> StoreResult<()> {
@@ -248,12 +259,10 @@ impl Engine {
 }
 
 /// Takes over an organization of which only the id is known.
-pub(super) fn assert_created(org: &mut Organization, id: &str) {
-    if let Ok(id) = ProviderOrgId::new(id) {
-        org.provider_org_id = Some(id);
-        org.status = OrgStatus::Active;
-        org.certainty = Certainty::Asserted;
-    }
+pub(super) fn assert_created(org: &mut Organization, id: &ProviderOrgId) {
+    org.provider_org_id = Some(id.clone());
+    org.status = OrgStatus::Active;
+    org.certainty = Certainty::Asserted;
 }
 
 fn sight_evidence(operation: &Operation, sight: &Sight) -> Evidence {

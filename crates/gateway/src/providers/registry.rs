@@ -1,7 +1,7 @@
 //! The partner accounts, by name. A new kind of provider is one arm here.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use partner_core::{Capabilities, CreateRecovery, Field, Kind, PartnerProvider, ProviderName};
+use partner_core::{
+    Capabilities, CreateRecovery, Field, InvalidId, Kind, PartnerProvider, ProviderName,
+    ProviderOrgId, ProviderOrgIdFormat,
+};
 use provider_archera::{ArcheraConfig, ArcheraProvider};
 use provider_http::{AccountKeys, AccountSignals, SignalSnapshot};
 use provider_scaleway::{ScalewayConfig, ScalewayProvider};
@@ -115,6 +118,27 @@ impl Registry {
         self.accounts.get(name)
     }
 
+    /// Reads an organization id that may be of any account. Returns its canonical form for each format that accepts
+    /// it.
+    ///
+    /// # Errors
+    /// No account's format accepts the text.
+    pub fn provider_org_ids(&self, text: &str) -> Result<Vec<ProviderOrgId>, InvalidId> {
+        let formats: BTreeSet<ProviderOrgIdFormat> =
+            self.iter().map(|account| account.capabilities().provider_org_id_format).collect();
+        let (mut ids, mut refusal) = (Vec::new(), None);
+        for format in formats {
+            match format.parse(text) {
+                Ok(id) => ids.push(id),
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        match refusal {
+            Some(error) if ids.is_empty() => Err(error),
+            Some(_) | None => Ok(ids),
+        }
+    }
+
     /// Every account, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Account> {
         self.accounts.values()
@@ -206,6 +230,14 @@ impl Account {
     #[must_use]
     pub fn capabilities(&self) -> &Capabilities {
         self.provider.capabilities()
+    }
+
+    /// Reads an organization id of this account from outside text and returns it in its canonical form.
+    ///
+    /// # Errors
+    /// The text has no canonical form at this account; the message names the rule and the fix.
+    pub fn provider_org_id(&self, text: &str) -> Result<ProviderOrgId, InvalidId> {
+        self.capabilities().provider_org_id_format.parse(text)
     }
 
     /// What it answers can be read back, so that it counts as observed.

@@ -1,6 +1,7 @@
 //! Reading organizations.
 
 use chrono::{DateTime, Utc};
+use partner_core::ProviderOrgId;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
@@ -19,8 +20,8 @@ pub struct OrganizationFilter {
     pub customer_id: Option<String>,
     /// The partner account.
     pub provider: Option<String>,
-    /// The exact id at the provider.
-    pub provider_org_id: Option<String>,
+    /// The id at the provider, in each canonical form that it may have.
+    pub provider_org_ids: Option<Vec<ProviderOrgId>>,
     /// The status.
     pub status: Option<OrgStatus>,
     /// Usable or not.
@@ -144,15 +145,16 @@ fn push_filter(
     filter: &OrganizationFilter,
 ) {
     push_tenant(query, scope);
-    let texts = [
-        (" and customer_id = ", &filter.customer_id),
-        (" and provider = ", &filter.provider),
-        (" and provider_org_id = ", &filter.provider_org_id),
-    ];
+    let texts =
+        [(" and customer_id = ", &filter.customer_id), (" and provider = ", &filter.provider)];
     for (condition, value) in texts {
         if let Some(value) = value {
             query.push(condition).push_bind(value.clone());
         }
+    }
+    if let Some(ids) = &filter.provider_org_ids {
+        let ids: Vec<String> = ids.iter().map(|id| id.as_str().to_owned()).collect();
+        query.push(" and provider_org_id = any(").push_bind(ids).push(")");
     }
     if let Some(status) = filter.status {
         query.push(" and status = ").push_bind(status.as_str());

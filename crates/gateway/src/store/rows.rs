@@ -75,7 +75,7 @@ impl TryFrom<OrganizationRow> for Organization {
             provider: provider_name(row.provider)?,
             provider_org_id: row
                 .provider_org_id
-                .map(ProviderOrgId::new)
+                .map(ProviderOrgId::from_stored)
                 .transpose()
                 .map_err(|error| corrupt("provider_org_id")(&error))?,
             name: row.name,

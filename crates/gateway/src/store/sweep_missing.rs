@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use partner_core::ProviderOrgId;
 use uuid::Uuid;
 
 use super::{
     connect::Store,
     discrepancies::DiscrepancyKind,
-    error::{StoreResult, store_error},
+    error::{StoreError, StoreResult, store_error},
     findings::{close_findings, touch_findings},
     lane::{Tx, bounded},
     rows::interval,
@@ -21,7 +22,7 @@ pub struct Unlisted {
     /// Ours.
     pub id: Uuid,
     /// Its id at the provider.
-    pub provider_org_id: String,
+    pub provider_org_id: ProviderOrgId,
 }
 
 impl Store {
@@ -53,12 +54,12 @@ impl Store {
         .await
         .map_err(store_error)?;
         let last = rows.last().map(|row| row.provider_org_id.clone());
-        let unlisted = rows
-            .into_iter()
-            .filter(|row| row.is_unlisted)
-            .map(|row| Unlisted { id: row.id, provider_org_id: row.provider_org_id })
-            .collect();
-        Ok((last, unlisted))
+        let unlisted = rows.into_iter().filter(|row| row.is_unlisted).map(|row| {
+            let provider_org_id = ProviderOrgId::from_stored(row.provider_org_id)
+                .map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            Ok(Unlisted { id: row.id, provider_org_id })
+        });
+        Ok((last, unlisted.collect::<StoreResult<_>>()?))
     }
 
     /// Writes down that an organization is not at its provider. `is_proven`: it was asked for by its id;
@@ -90,7 +91,7 @@ async fn record_missing_in(
         tx.rollback().await?;
         return Ok(None);
     }
-    let ids = [unlisted.provider_org_id.clone()];
+    let ids = [unlisted.provider_org_id.as_str().to_owned()];
     let mut tally = Tally::default();
     let mapped = lock_mapped(connection, &sweep.provider, &ids).await?;
     let settling = settling(connection, &mapped, page).await?;

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, Utc};
-use partner_core::ChildOrg;
+use partner_core::{ChildOrg, ProviderOrgId};
 use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -106,7 +106,7 @@ impl Store {
         &self,
         sweep: &Sweep,
         page: &SweptPage<'_>,
-    ) -> StoreResult<Option<(Sweep, Vec<String>)>> {
+    ) -> StoreResult<Option<(Sweep, Vec<ProviderOrgId>)>> {
         bounded(record_page_in(self.pool.begin().await?, sweep, page)).await
     }
 }
@@ -115,7 +115,7 @@ async fn record_page_in(
     mut tx: Tx,
     sweep: &Sweep,
     page: &SweptPage<'_>,
-) -> StoreResult<Option<(Sweep, Vec<String>)>> {
+) -> StoreResult<Option<(Sweep, Vec<ProviderOrgId>)>> {
     let connection = tx.get()?;
     if !is_held(connection, sweep).await? {
         tx.rollback().await?;
@@ -141,7 +141,7 @@ async fn record_page_in(
         seen.push(before.id);
         match look(connection, sweep, page, &settling, &before, child).await? {
             Looked::Leaves => {}
-            Looked::MustLookAgain => again.push(id),
+            Looked::MustLookAgain => again.push(child.id.clone()),
             Looked::Agrees => {
                 judged.push(before.id);
                 clean.push(id);

@@ -38,6 +38,17 @@ pub(super) fn install(
     Ok(())
 }
 
+/// Installs a log of warnings alone, the database's notices among them, for a command without telemetry settings.
+/// An installed log stays.
+pub(super) fn install_warnings() {
+    // A migration may take long, and its text is no news.
+    let asked = EnvFilter::new("warn,sqlx::query=off");
+    let lines = lines(LogFormat::Text).with_filter(asked.and(each_time(may_be_logged)));
+    if let Err(error) = tracing_subscriber::registry().with(lines).try_init() {
+        tracing::debug!(%error, "log already installed");
+    }
+}
+
 fn lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,

@@ -44,6 +44,11 @@ pub enum TelemetryError {
     Filter(#[from] tracing_subscriber::filter::ParseError),
 }
 
+/// Sets up a log of warnings, to standard error, for a command that reads no telemetry settings.
+pub fn log_warnings() {
+    logs::install_warnings();
+}
+
 /// Sets up logs (to standard error), traces and metrics for this process.
 ///
 /// Trace ids are made and passed on whether or not there is a collector. Called again, as tests in

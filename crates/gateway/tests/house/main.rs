@@ -5,6 +5,7 @@
 
 mod deploy;
 mod files;
+mod ids;
 mod pages;
 mod rooms;
 mod source;

@@ -153,6 +153,22 @@ async fn a_success_can_be_garbage() {
 }
 
 #[tokio::test]
+async fn a_success_can_have_its_id_in_upper_case() {
+    let world = start().await;
+    let answer = seen(&world, Fault::after(Answer::UpperCaseIds)).await;
+    let id = answer.body["id"].as_str().unwrap();
+    assert_eq!(id, id.to_uppercase());
+    assert_eq!((made(&world), &answer.body["email"]), (1, &"owner@acme.test".into()));
+}
+
+#[tokio::test]
+async fn a_success_can_have_another_total_count() {
+    let world = start().await;
+    let answer = seen(&world, Fault::after(Answer::TotalCount { total_count: 7 })).await;
+    assert_eq!((made(&world), &answer.body["total_count"]), (1, &7.into()));
+}
+
+#[tokio::test]
 async fn a_body_can_be_huge_and_still_be_json() {
     let world = start().await;
     let huge = seen(&world, Fault::after(Answer::HugeBody)).await;

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     Address, ChildOrg, Effect, EmailAddress, Error, Kind, MarketplaceOffers, NewChildOrg, Owner,
-    PartnerProvider, ProviderName, ProviderOrgId,
+    PartnerProvider, ProviderName, ProviderOrgId, ProviderOrgIdFormat,
 };
 
 /// Makes the requests of a run.
@@ -44,7 +44,7 @@ impl Fixture {
     /// Never in practice: the values are well-formed.
     pub fn full() -> Result<Self, crate::InvalidId> {
         let run = Uuid::new_v4().simple().to_string();
-        let unknown_id = ProviderOrgId::new(Uuid::new_v4().to_string())?;
+        let unknown_id = ProviderOrgIdFormat::Uuid.parse(&Uuid::new_v4().to_string())?;
         Ok(Self::new(move |n| full_org(&run, n), unknown_id))
     }
 
@@ -163,7 +163,14 @@ impl Subject<'_> {
         }
         let new = self.fixture.new_org();
         let org = done("the create", self.provider.create_child_org(&new).await)?;
+        self.has_canonical_id(&org)?;
         Ok(Some((new, org.value)))
+    }
+
+    /// An organization's id has the canonical form of the declared format.
+    fn has_canonical_id(&self, org: &ChildOrg) -> Check {
+        let format = self.provider.capabilities().provider_org_id_format;
+        check(format.is_canonical(&org.id), || format!("{} is no canonical {format}", org.id))
     }
 }
 

@@ -82,6 +82,8 @@ impl Subject<'_> {
         for _ in 0..MOST_PAGES {
             let page = self.provider.find_child_orgs(query, next.as_ref()).await;
             let page = done("a listing", page)?.value;
+            page.items.iter().try_for_each(|org| self.has_canonical_id(org))?;
+            check(page.mismatch.is_none(), || format!("{:?}", page.mismatch))?;
             items.extend(page.items);
             next = page.next;
             if next.is_none() {

@@ -88,7 +88,8 @@ impl Subject<'_> {
 
     /// An id that is nobody's is not found, nor is one that no organization there could have.
     pub(super) async fn finds_no_unknown(&self) -> Check {
-        let odd = ProviderOrgId::new("../../no-such-organization").map_err(|e| e.to_string())?;
+        let odd =
+            ProviderOrgId::from_stored("../../no-such-organization").map_err(|e| e.to_string())?;
         for id in [&self.fixture.unknown_id, &odd] {
             self.finds_none_of(id).await?;
         }

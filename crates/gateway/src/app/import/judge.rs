@@ -34,7 +34,7 @@ impl Import<'_> {
         let (tenant, customer_id) = self.customer_of(&child).unzip();
         let mut row = ImportRow {
             outcome: ImportOutcome::Adopted,
-            provider_org_id: Some(child.id.as_str().to_owned()),
+            provider_org_id: Some(child.id.clone()),
             customer_id,
             tenant,
             organization_id: None,

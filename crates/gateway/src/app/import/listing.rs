@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use partner_core::{ChildOrg, Error, Kind, OrgQuery, Page, PageToken};
+use partner_core::{ChildOrg, CountMismatch, Error, Kind, OrgQuery, Page, PageToken};
 use tokio::time::sleep;
 
 use super::ImportWatch;
@@ -36,7 +36,8 @@ pub(super) struct Listing<'a> {
 enum Place {
     Begin,
     At(PageToken),
-    End,
+    /// The list has ended, in agreement with the provider's own count or not.
+    End(Option<CountMismatch>),
 }
 
 impl<'a> Listing<'a> {
@@ -44,7 +45,10 @@ impl<'a> Listing<'a> {
         Self { account, next: Place::Begin }
     }
 
-    /// The next page; `None` after the last. `requests` counts what was asked.
+    /// Returns the next page, or `None` after the last. Adds the requests that it made to `requests`.
+    ///
+    /// # Errors
+    /// The list cannot be read to its end, or, after its last page, the end disagrees with the provider's own count.
     pub(super) async fn next_page(
         &mut self,
         watch: &mut dyn ImportWatch,
@@ -56,7 +60,10 @@ impl<'a> Listing<'a> {
         let token = match &self.next {
             Place::Begin => None,
             Place::At(token) => Some(token.clone()),
-            Place::End => return Ok(None),
+            Place::End(None) => return Ok(None),
+            Place::End(Some(mismatch)) => {
+                return Err(self.undiscoverable(&mismatch.to_string(), None));
+            }
         };
         let query = OrgQuery { page_size: Some(PAGE_SIZE), ..OrgQuery::default() };
         let mut failures = 0;
@@ -66,7 +73,10 @@ impl<'a> Listing<'a> {
             let error = match self.account.provider.find_child_orgs(&query, token.as_ref()).await {
                 Ok(reply) => {
                     let page = reply.value;
-                    self.next = page.next.clone().map_or(Place::End, Place::At);
+                    self.next = match &page.next {
+                        Some(next) => Place::At(next.clone()),
+                        None => Place::End(page.mismatch),
+                    };
                     return Ok(Some(page));
                 }
                 Err(error) => error,

@@ -36,7 +36,7 @@ use crate::{
 };
 
 pub use listing::Undiscoverable;
-pub use map::{CustomerMap, MapFault};
+pub use map::CustomerMap;
 pub use row::{ImportOutcome, ImportRow};
 
 /// Who is told to have done it.

@@ -1,5 +1,6 @@
 //! What becomes of one organization in an import.
 
+use partner_core::ProviderOrgId;
 use uuid::Uuid;
 
 /// What became of one organization that a provider lists, or of one line of the map.
@@ -75,8 +76,8 @@ impl ImportOutcome {
 pub struct ImportRow {
     /// What became of it.
     pub outcome: ImportOutcome,
-    /// The id at the provider, where a line of the map has one.
-    pub provider_org_id: Option<String>,
+    /// The id at the provider.
+    pub provider_org_id: Option<ProviderOrgId>,
     /// The customer it is mapped for, or would be.
     pub customer_id: Option<String>,
     /// The tenant it is mapped for, or would be.

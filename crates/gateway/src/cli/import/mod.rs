@@ -52,7 +52,7 @@ pub(super) async fn run(args: &ImportArgs) -> Result<(), CliError> {
         Registry::new(&config.providers).map_err(|error| CliError::Usage(with_causes(&error)))?;
     let account = account(&registry, &args.provider)?;
     let map = match &args.customers {
-        Some(path) => customers::read(path)?,
+        Some(path) => customers::read(path, account)?,
         None => crate::app::CustomerMap::default(),
     };
     let report = args.report.as_deref().map(report::Report::create).transpose()?;

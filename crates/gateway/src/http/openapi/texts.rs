@@ -16,6 +16,10 @@ use crate::http::body::{LONGEST_LABEL, LONGEST_LABEL_NAME, LONGEST_TEXT, MOST_LA
 const TEXT: &str = r"^[^\u0000-\u0008\u000B-\u001F\u007F-\u009F]*[^\s\u0000-\u001F\u007F-\u009F][^\u0000-\u0008\u000B-\u001F\u007F-\u009F]*$";
 /// A customer's id: in one line.
 const LINE: &str = r"^[^\u0000-\u001F\u007F-\u009F]*[^\s\u0000-\u001F\u007F-\u009F][^\u0000-\u001F\u007F-\u009F]*$";
+/// A provider's organization id: a UUID with hyphens, without, in braces or as a URN, in any case.
+const PROVIDER_ORG_ID: &str = r"^([uU][rR][nN]:[uU][uU][iI][dD]:)?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$|^\{[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}$|^[0-9a-fA-F]{32}$";
+/// The lengths of the shortest and of the longest form of such an id.
+const PROVIDER_ORG_ID_LENGTHS: (usize, usize) = (32, 45);
 /// What the database can hold.
 const NO_NUL: &str = r"^[^\u0000]*$";
 
@@ -55,6 +59,9 @@ fn bound_queries(item: &mut PathItem) {
                 && let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema
                 && is_free_text(object)
             {
+                if parameter.name == "provider_org_id" {
+                    bound_provider_org_id(object);
+                }
                 object.pattern.get_or_insert_with(|| NO_NUL.to_owned());
                 object.min_length.get_or_insert(1);
                 object.max_length.get_or_insert(LONGEST_TEXT);
@@ -99,11 +106,20 @@ fn bound_object(object: &mut Object, named: &mut BTreeSet<String>) {
         if let ("customer_id", RefOr::T(Schema::Object(id))) = (name.as_str(), &mut *property) {
             id.pattern = Some(LINE.to_owned());
         }
+        if let ("provider_org_id", RefOr::T(Schema::Object(id))) = (name.as_str(), &mut *property) {
+            bound_provider_org_id(id);
+        }
         bound_schema(property, named);
     }
     if object.property_names.is_some() {
         bound_labels(object);
     }
+}
+
+fn bound_provider_org_id(object: &mut Object) {
+    let (shortest, longest) = PROVIDER_ORG_ID_LENGTHS;
+    object.pattern = Some(PROVIDER_ORG_ID.to_owned());
+    (object.min_length, object.max_length) = (Some(shortest), Some(longest));
 }
 
 /// A map of texts to texts: the caller's labels.

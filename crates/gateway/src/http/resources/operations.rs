@@ -113,8 +113,7 @@ pub(crate) async fn get(
 pub(crate) struct ResolveIn {
     /// `applied`: it was done; `not_applied`: it was not; `abandoned`: nobody will find out.
     outcome: OutcomeIn,
-    /// With `applied` of a create: what it made.
-    #[schema(min_length = 1, max_length = 128)]
+    /// With `applied` of a create: the id of the organization that it made, a UUID in any form and case.
     provider_org_id: Option<String>,
     /// With `applied` of a create, where the provider does not confirm the organization and it is no candidate: the
     /// caller has checked that the create made it.

@@ -190,8 +190,7 @@ pub(crate) struct AdoptIn {
     /// The partner account.
     #[schema(max_length = 63)]
     provider: String,
-    /// Its id there.
-    #[schema(min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
+    /// Its id there: a UUID in any form and case. It is stored and shown in lower case with hyphens.
     provider_org_id: String,
     #[schema(min_length = 1, max_length = 256)]
     customer_id: String,

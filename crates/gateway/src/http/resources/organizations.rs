@@ -30,6 +30,7 @@ use crate::{
         problem::Problem,
         state::ApiState,
     },
+    providers::Registry,
     store::{OperationKind, OrgStatus, OrganizationFilter, OrganizationOrder},
 };
 
@@ -88,7 +89,7 @@ pub(crate) struct OrganizationListParams {
     /// The partner account.
     #[param(min_length = 1)]
     provider: Option<String>,
-    /// The exact id at the provider.
+    /// The id at the provider: a UUID in any form and case.
     #[param(min_length = 1)]
     provider_org_id: Option<String>,
     status: Option<OrgStatus>,
@@ -131,7 +132,7 @@ pub(crate) async fn list(
     auth: Authorized<scope::Read>,
     mut query: QueryFields,
 ) -> Result<Json<ListOut<OrganizationOut>>, Problem> {
-    let filter = read_filter(&mut query);
+    let filter = read_filter(&mut query, state.app.engine().registry());
     let kind = match filter.order {
         OrganizationOrder::CreatedAtAsc => ListKind::OrganizationsAsc,
         OrganizationOrder::CreatedAtDesc => ListKind::OrganizationsDesc,
@@ -142,12 +143,12 @@ pub(crate) async fn list(
     Ok(Json(ListOut::of_page(kind, found, |org| OrganizationOut::new(&state.app, org))))
 }
 
-fn read_filter(query: &mut QueryFields) -> OrganizationFilter {
+fn read_filter(query: &mut QueryFields, registry: &Registry) -> OrganizationFilter {
     let statuses: Vec<_> = OrgStatus::ALL.iter().map(|status| (status.as_str(), *status)).collect();
     OrganizationFilter {
         customer_id: query.text("customer_id"),
         provider: query.text("provider"),
-        provider_org_id: query.text("provider_org_id"),
+        provider_org_ids: query.parsed("provider_org_id", |text| registry.provider_org_ids(text)),
         status: query.word("status", &statuses),
         usable: query.boolean("usable"),
         email: query.text("email"),

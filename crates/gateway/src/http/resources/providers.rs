@@ -54,6 +54,8 @@ pub(crate) struct CapabilitiesOut {
     admin_role: bool,
     /// What organizations can be found by: of `email`, `customer_id`, `name`.
     find_by: Vec<String>,
+    /// The form of the organization ids there: `uuid` is a UUID, shown in lower case with hyphens.
+    provider_org_id_format: String,
 }
 
 /// How well an account is, by what this process last heard of it.
@@ -130,6 +132,7 @@ impl ProviderOut {
                 invite: can.invite,
                 admin_role: can.admin_role,
                 find_by: can.find_by.iter().map(|by| find_word(by.field).to_owned()).collect(),
+                provider_org_id_format: can.provider_org_id_format.as_str().to_owned(),
             },
             required_fields: names(&mut can.required_fields()),
             health: HealthOut {

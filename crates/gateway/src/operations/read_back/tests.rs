@@ -56,7 +56,7 @@ fn operation() -> Operation {
 
 fn child(created_at: Option<DateTime<Utc>>) -> ChildOrg {
     ChildOrg {
-        id: ProviderOrgId::new(ID).unwrap(),
+        id: partner_core::ProviderOrgIdFormat::Uuid.parse(ID).unwrap(),
         name: "Acme".to_owned(),
         status: Status::Active,
         lock: None,
