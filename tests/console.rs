@@ -201,6 +201,27 @@ async fn a_token_that_is_not_believed_is_told_why() {
     assert_eq!(late.status, 401, "a session ends with its token");
     assert!(late.text.contains("the token has expired"));
     assert!(late.header("set-cookie").contains("Max-Age=0"));
+    assert!(late.header("www-authenticate").contains("error_description=\"the token has expired"));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn two_sessions_in_one_request_are_none() {
+    let world = World::new().await;
+    let browser =
+        Browser::sign_in(world.anonymous(), &world.token("crm", every_scope_but_admin())).await;
+    let other =
+        Browser::sign_in(world.anonymous(), &world.token("shop", every_scope_but_admin())).await;
+    for cookies in [
+        format!("{}; {}", other.cookie, browser.cookie),
+        format!("{}; {}", browser.cookie, browser.cookie),
+    ] {
+        let reply = browser.client.get("/ops").header("Cookie", &cookies).await;
+        assert_eq!(reply.status, 401);
+        assert!(reply.text.contains("two sessions"), "{}", reply.text);
+        assert!(!reply.text.contains("shop"), "nobody is signed in");
+    }
+    assert_eq!(browser.get("/ops").await.status, 200);
     world.finish().await;
 }
 

@@ -20,6 +20,7 @@ mod events;
 mod feed;
 mod graphs;
 mod idempotency;
+mod identity_providers;
 mod import;
 mod late_change;
 mod list;

@@ -77,7 +77,19 @@ async fn the_console_knows_that_it_is_behind_tls_whatever_a_caller_says() {
     let signing_in = client.call(reqwest::Method::POST, "/ops/sign-in");
     let signed = signing_in.form(&format!("token={token}")).header("X-Forwarded-Proto", "http");
     let reply = signed.await;
-    assert!(reply.header("set-cookie").contains("; Secure"), "{:?}", reply.headers);
+    let cookie = reply.header("set-cookie");
+    assert!(cookie.contains("; Secure") && cookie.contains("; Path=/;"), "{:?}", reply.headers);
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    assert!(cookie.starts_with("__Host-ops_session="), "{cookie}");
+    let page = client.get("/ops").header("Cookie", &cookie).await;
+    assert_eq!(page.status, 200);
+    // Another host of the site can plant this name, and not the one with the prefix.
+    let planted = cookie.replace("__Host-", "");
+    assert_eq!(client.get("/ops").header("Cookie", &planted).await.status, 401);
+    for path in ["/ops", "/livez", "/v1/providers", "/nowhere"] {
+        let reply = client.get(path).await;
+        assert_eq!(reply.header("strict-transport-security"), "max-age=31536000", "{path}");
+    }
     world.finish().await;
 }
 

@@ -178,12 +178,13 @@ async fn the_key_set_is_fetched_from_whom_the_file_names_and_nobody_else() {
                 url: format!("https://{at}/keys").parse().unwrap(),
                 algorithms: vec![partner_gateway::config::SigningAlgorithm::Es256],
                 ca,
+                max_stale: std::time::Duration::from_secs(3600),
             };
         });
         world.add_gateway().await;
         let token = "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.e30.AA";
         let reply = world.anonymous().with_token(token).get("/v1/providers").await;
-        reply.problem(503, "unavailable");
+        reply.problem(503, "keys_unavailable");
         let seen = identity.received_requests().await.unwrap().len();
         assert_eq!(seen, fetched, "times that the key set was fetched");
         world.stop_gateway().await;

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use aws_lc_rs::hmac;
@@ -54,7 +54,12 @@ fn gateway() -> Gateway {
         public(include_str!("../keys/rsa.pem"), Rs256),
         public(include_str!("../keys/ec.pem"), Es256),
         public(include_str!("../keys/ed.pem"), EdDsa),
-        AuthKey::Jwks { url: set, algorithms: vec![Rs256, Es256, EdDsa], ca: None },
+        AuthKey::Jwks {
+            url: set,
+            algorithms: vec![Rs256, Es256, EdDsa],
+            ca: None,
+            max_stale: Duration::from_secs(24 * 3600),
+        },
     ];
     let tasks = TaskTracker::new();
     let verifiers = keys.map(|key| {
@@ -62,6 +67,8 @@ fn gateway() -> Gateway {
             issuer: ISSUER.to_owned(),
             audience: AUDIENCE.to_owned(),
             tenant_claim: "tenant".to_owned(),
+            scope_claim: "scope".to_owned(),
+            scope_map: BTreeMap::new(),
             key,
             key_file: None,
         };

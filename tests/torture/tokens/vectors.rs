@@ -4,7 +4,7 @@ mod documents;
 
 use base64::{
     Engine,
-    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE},
+    engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD},
 };
 use serde_json::{Value, json};
 
@@ -37,16 +37,54 @@ pub(super) struct Vector {
     pub(super) name: String,
     pub(super) site: Site,
     pub(super) authorization: Vec<String>,
-    /// What `WWW-Authenticate` must say; `None` where the token is good.
+    /// The start of `WWW-Authenticate`; `None` where the token is good.
     pub(super) challenge: Option<&'static str>,
+    /// Whether the token names a key that the key set does not have: within the cooldown it gets 503.
+    pub(super) names_unknown_key: bool,
 }
 
-/// What is said of a token that is not believed.
+impl Vector {
+    /// Whether this is the `WWW-Authenticate` that the token must get: with one reason in fixed words, and
+    /// nothing that the token brings.
+    pub(super) fn is_due(&self, found: Option<&str>) -> bool {
+        let (Some(start), Some(found)) = (self.challenge, found) else {
+            return self.challenge.is_none() && found.is_none();
+        };
+        let Some(rest) = found.strip_prefix(start) else { return false };
+        if start == NO_TOKEN {
+            return rest.is_empty();
+        }
+        let description = rest.strip_prefix(", error_description=\"");
+        let description = description.and_then(|rest| rest.strip_suffix('"')).unwrap_or_default();
+        let is_plain = |b: u8| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\';
+        let brought = ["evil", "attacker", "idp-", "crm", "svc-", "eyJ", "' or 1=1"];
+        description.len() > 20
+            && description.bytes().all(is_plain)
+            && !brought.iter().any(|text| description.contains(text))
+    }
+
+    /// Whether a 503 with this `Retry-After` is due.
+    pub(super) fn may_wait(&self, seconds: u64) -> bool {
+        self.names_unknown_key && (1..=30).contains(&seconds)
+    }
+}
+
+/// The challenge for a token that is refused.
 pub(super) const INVALID_TOKEN: &str = "Bearer error=\"invalid_token\"";
-/// What is said of a header that is no bearer token.
+/// The challenge for a header that is not a bearer token.
 pub(super) const INVALID_REQUEST: &str = "Bearer error=\"invalid_request\"";
-/// What is said where there is no token.
+/// The challenge for a request without a token.
 pub(super) const NO_TOKEN: &str = "Bearer";
+
+/// Whether a token names a key that the identity provider does not publish, for an algorithm that is accepted.
+fn names_unknown_key(token: &str) -> bool {
+    let header = token.split('.').next().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let header: Option<Value> = header.and_then(|json| serde_json::from_slice(&json).ok());
+    let header = header.unwrap_or_default();
+    let is_accepted = ["RS256", "ES256", "EdDSA"].iter().any(|alg| header["alg"] == **alg);
+    let published = ["idp-rsa", "idp-ec", "idp-ec384", "idp-ed"];
+    is_accepted && header["kid"].as_str().is_some_and(|kid| !published.contains(&kid))
+}
 
 /// Collects the vectors.
 struct List<'a> {
@@ -88,12 +126,16 @@ impl List<'_> {
     fn refused(&mut self, site: Site, name: impl Into<String>, token: &str) {
         let authorization = vec![format!("Bearer {token}")];
         let challenge = Some(INVALID_TOKEN);
-        self.found.push(Vector { name: name.into(), site, authorization, challenge });
+        let is_set = matches!(site, Site::KeySet | Site::KeySetEs256);
+        let names_unknown_key = is_set && names_unknown_key(token);
+        let name = name.into();
+        self.found.push(Vector { name, site, authorization, challenge, names_unknown_key });
     }
 
     fn believed(&mut self, site: Site, name: &str, authorization: String) {
         let authorization = vec![authorization];
-        self.found.push(Vector { name: name.to_owned(), site, authorization, challenge: None });
+        let (name, challenge, names_unknown_key) = (name.to_owned(), None, false);
+        self.found.push(Vector { name, site, authorization, challenge, names_unknown_key });
     }
 
     fn good(&mut self) -> Result<(), Fault> {
@@ -122,6 +164,7 @@ impl List<'_> {
             ("aud", json!(["other", "partner-gateway"])),
             ("exp", json!(now as f64 + 3600.5)),
             ("nbf", json!(now + 10)),
+            ("scope", json!(["openid", "organizations:read"])),
         ] {
             let token = self.forge.with_claims(&self.forge.claims_with(name, value.clone()))?;
             self.believed(Site::KeySet, &format!("{name} = {value}"), format!("Bearer {token}"));

@@ -1,24 +1,39 @@
-//! What a token says, judged against what it must say. The signature is somebody else's business.
+//! The claims of a token and the rules for them. This module does not verify the signature.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::caller::{Caller, ScopeSet, Tenant};
+use super::caller::{Caller, Tenant};
 use super::error::{AuthError, Claim};
 use super::jwt::LEEWAY_SECONDS;
+use super::scopes::ScopeRules;
+use crate::config::AuthConfig;
 
-/// What the claims of a token must be.
+/// The rules for the claims of a token.
 #[derive(Debug, Clone)]
 pub(super) struct Expected {
-    pub(super) issuer: String,
-    pub(super) audience: String,
-    pub(super) tenant_claim: String,
+    issuer: String,
+    audience: String,
+    tenant_claim: Arc<str>,
+    scopes: ScopeRules,
 }
 
 const MAX_SUBJECT_CHARS: usize = 255;
 
 impl Expected {
-    /// The caller that the claims speak of, at `now` (seconds since 1970).
+    /// The configured rules.
+    pub(super) fn new(config: &AuthConfig) -> Self {
+        Self {
+            issuer: config.issuer.clone(),
+            audience: config.audience.clone(),
+            tenant_claim: config.tenant_claim.as_str().into(),
+            scopes: ScopeRules::new(config),
+        }
+    }
+
+    /// Returns the caller that the claims name, at `now` (seconds since 1970).
     pub(super) fn judge(&self, claims: &Map<String, Value>, now: u64) -> Result<Caller, AuthError> {
         if needed_text(claims, "iss", Claim::Issuer)? != self.issuer {
             return Err(AuthError::Issuer);
@@ -29,11 +44,10 @@ impl Expected {
         if actor.chars().count() > MAX_SUBJECT_CHARS || actor.chars().any(char::is_control) {
             return Err(AuthError::InvalidClaim(Claim::Subject));
         }
-        let tenant = needed_text(claims, &self.tenant_claim, Claim::Tenant)?;
-        let tenant =
-            Tenant::new(tenant).map_err(|_invalid| AuthError::InvalidClaim(Claim::Tenant))?;
-        let scope = text(claims, "scope", Claim::Scope)?.unwrap_or_default();
-        let scopes = ScopeSet::from_claim(scope);
+        let claim = || Claim::Tenant(Arc::clone(&self.tenant_claim));
+        let tenant = needed_text(claims, &self.tenant_claim, claim())?;
+        let tenant = Tenant::new(tenant).map_err(|_invalid| AuthError::InvalidClaim(claim()))?;
+        let scopes = self.scopes.granted(claims)?;
         Ok(Caller { tenant, actor: actor.to_owned(), scopes, expires_at })
     }
 
@@ -48,22 +62,24 @@ impl Expected {
     }
 }
 
-/// Answers when the token is taken no more.
+/// Returns the time from which the token is refused.
 fn judge_times(claims: &Map<String, Value>, now: u64) -> Result<DateTime<Utc>, AuthError> {
     let expiry = time(claims, "exp", Claim::Expiry)?;
     let expiry = expiry.ok_or(AuthError::MissingClaim(Claim::Expiry))?;
     time(claims, "iat", Claim::IssuedAt)?;
     let taken_until = expiry.saturating_add(LEEWAY_SECONDS);
     if taken_until <= now {
-        return Err(AuthError::Expired);
+        return Err(AuthError::Expired(date(expiry).unwrap_or(DateTime::<Utc>::MIN_UTC)));
     }
     let not_before = time(claims, "nbf", Claim::NotBefore)?.unwrap_or(0);
     if not_before > now.saturating_add(LEEWAY_SECONDS) {
         return Err(AuthError::NotYetValid);
     }
-    let taken_until =
-        i64::try_from(taken_until).ok().and_then(|at| DateTime::from_timestamp(at, 0));
-    Ok(taken_until.unwrap_or(DateTime::<Utc>::MAX_UTC))
+    Ok(date(taken_until).unwrap_or(DateTime::<Utc>::MAX_UTC))
+}
+
+fn date(seconds: u64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)
 }
 
 /// A time in seconds since 1970; fractions are cut off. Only a number will do.
@@ -82,7 +98,7 @@ fn needed_text<'a>(
     name: &str,
     claim: Claim,
 ) -> Result<&'a str, AuthError> {
-    let text = text(claims, name, claim)?.filter(|text| !text.is_empty());
+    let text = text(claims, name, claim.clone())?.filter(|text| !text.is_empty());
     text.ok_or(AuthError::MissingClaim(claim))
 }
 

@@ -68,18 +68,15 @@ impl Verifier {
         tasks: &TaskTracker,
     ) -> Result<Self, VerifierError> {
         let keys = match &config.key {
-            AuthKey::Jwks { url, algorithms, .. } => {
-                Keys::Remote(Jwks::new(key_source(url), algorithms.clone(), tasks.clone()))
+            AuthKey::Jwks { url, algorithms, max_stale, .. } => {
+                let (source, algorithms) = (key_source(url), algorithms.clone());
+                Keys::Remote(Jwks::new(source, algorithms, *max_stale, tasks.clone()))
             }
             AuthKey::Public { .. } | AuthKey::Hmac(_) => {
                 Keys::Local(ArcSwap::from_pointee(local_key(&config.key)?))
             }
         };
-        let expected = Expected {
-            issuer: config.issuer.clone(),
-            audience: config.audience.clone(),
-            tenant_claim: config.tenant_claim.clone(),
-        };
+        let expected = Expected::new(config);
         Ok(Self { expected, keys })
     }
 
@@ -97,10 +94,10 @@ impl Verifier {
         }
     }
 
-    /// Fetches the key set, if there is one to fetch, so that the first caller need not wait.
+    /// Fetches the key set, if one is configured, so that the first caller need not wait.
     ///
     /// # Errors
-    /// [`AuthError::KeysUnavailable`] when it cannot be had; later calls try again by themselves.
+    /// [`AuthError::KeysUnavailable`] when it cannot be fetched; later requests try again.
     pub async fn prepare(&self) -> Result<(), AuthError> {
         match &self.keys {
             Keys::Local(_) => Ok(()),
@@ -134,27 +131,30 @@ impl Verifier {
     /// As [`Verifier::authenticate`].
     pub async fn verify_at(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, AuthError> {
         let token = Parts::of(token)?;
-        let key = self.key_for(&token.header()?, now).await?;
-        if !key.verifies(token.signed, token.signature) {
-            return Err(AuthError::Signature);
-        }
+        self.verify_signature(&token, &token.header()?, now).await?;
         let now = u64::try_from(now.timestamp()).unwrap_or(0);
         self.expected.judge(&token.claims()?, now)
     }
 
-    async fn key_for(
+    async fn verify_signature(
         &self,
+        token: &Parts<'_>,
         header: &Header,
         now: DateTime<Utc>,
-    ) -> Result<VerifyingKey, AuthError> {
+    ) -> Result<(), AuthError> {
         header.judge()?;
+        let verifies = |key: &VerifyingKey| key.verifies(token.signed, token.signature);
         match &self.keys {
             Keys::Local(key) => {
                 let key = key.load();
-                let fits = key.algorithm().name() == header.alg;
-                if fits { Ok(VerifyingKey::clone(&key)) } else { Err(AuthError::Algorithm) }
+                if key.algorithm().name() != header.alg {
+                    return Err(AuthError::Algorithm);
+                }
+                if verifies(&key) { Ok(()) } else { Err(AuthError::Signature) }
             }
-            Keys::Remote(keys) => keys.key_for(header.kid.as_deref(), &header.alg, now).await,
+            Keys::Remote(keys) => {
+                keys.verify(header.kid.as_deref(), &header.alg, verifies, now).await
+            }
         }
     }
 }
@@ -191,8 +191,8 @@ fn public_key(
     }
 }
 
-/// A token cut into what is signed and what signs it.
-struct Parts<'a> {
+/// The parts of a token, still encoded.
+pub(super) struct Parts<'a> {
     header: &'a str,
     claims: &'a str,
     signed: &'a str,
@@ -200,7 +200,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn of(token: &'a str) -> Result<Self, AuthError> {
+    pub(super) fn of(token: &'a str) -> Result<Self, AuthError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(AuthError::TooLarge);
         }
@@ -213,11 +213,15 @@ impl<'a> Parts<'a> {
     }
 
     fn header(&self) -> Result<Header, AuthError> {
-        let members = Value::Object(decoded(self.header, "header")?);
+        let members = Value::Object(self.header_members()?);
         serde_json::from_value(members).map_err(|_not_ours| AuthError::Malformed("header"))
     }
 
-    fn claims(&self) -> Result<Map<String, Value>, AuthError> {
+    pub(super) fn header_members(&self) -> Result<Map<String, Value>, AuthError> {
+        decoded(self.header, "header")
+    }
+
+    pub(super) fn claims(&self) -> Result<Map<String, Value>, AuthError> {
         decoded(self.claims, "claims")
     }
 }

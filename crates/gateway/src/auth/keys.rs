@@ -1,15 +1,18 @@
-//! Keys that verify signatures, each bound to the one kind of signature it is for.
+//! Keys that verify signatures, each for one algorithm, and the key set that they come in.
 //!
-//! A key is chosen by the token's `kid`, never by anything else in the token's header; `jwk`,
-//! `jku`, `x5u` and `x5c` are not so much as read.
+//! A key is chosen by the token's `kid` and `alg`. `jwk`, `jku`, `x5u` and `x5c` of a token are not read.
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 
+use super::error::AuthError;
+use super::jwk::{self, Skipped};
 use crate::config::SigningAlgorithm;
 
-/// A key and the one kind of signature that it verifies.
+/// How many keys are tried for one token, so that a large key set does not make a token expensive.
+const MOST_TRIED: usize = 16;
+
+/// A key and the one algorithm that it verifies.
 #[derive(Clone)]
 pub(super) struct VerifyingKey {
     id: Option<String>,
@@ -18,7 +21,7 @@ pub(super) struct VerifyingKey {
 }
 
 impl VerifyingKey {
-    /// The only key there is, whatever `kid` a token names.
+    /// The only configured key, whatever `kid` a token names.
     pub(super) fn only(algorithm: SigningAlgorithm, key: DecodingKey) -> Self {
         Self { id: None, algorithm, key }
     }
@@ -44,81 +47,118 @@ pub(super) fn wire_algorithm(algorithm: SigningAlgorithm) -> Algorithm {
     }
 }
 
-/// The usable keys of a key set.
+/// A published key set: its usable keys, and those that are not used.
 #[derive(Clone, Default)]
-pub(super) struct KeySet(Vec<VerifyingKey>);
+pub(super) struct KeySet {
+    usable: Vec<VerifyingKey>,
+    skipped: Vec<SkippedKey>,
+}
 
-/// A key set as it is published. Keys are read one by one, so that one of a kind we do not know
-/// does not spoil the rest.
+/// A published key that is not used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SkippedKey {
+    /// Its `kid`.
+    pub(super) id: Option<String>,
+    /// Why it is not used.
+    pub(super) why: Skipped,
+}
+
+/// The outcome of looking for a token's key.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// A key verifies the signature.
+    Verified,
+    /// The key set has the named key, and the token is refused.
+    Refused(AuthError),
+    /// No key of the set fits; a newer set may have one.
+    NoKey,
+    /// The token names no key, and none that fits verifies it; a newer set may have one.
+    NoneVerifies,
+}
+
+impl Verdict {
+    /// The outcome for the token, unless a newer set may change it.
+    pub(super) fn outcome(&self) -> Option<Result<(), AuthError>> {
+        match self {
+            Self::Verified => Some(Ok(())),
+            Self::Refused(error) => Some(Err(error.clone())),
+            Self::NoKey | Self::NoneVerifies => None,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct PublishedSet {
     keys: Vec<serde_json::Value>,
 }
 
 impl KeySet {
-    /// Reads a published key set and keeps the keys that fit one of `allowed`.
+    /// Reads a published key set key by key, so that a faulty key does not affect the others.
     pub(super) fn from_json(
         json: &[u8],
         allowed: &[SigningAlgorithm],
     ) -> Result<Self, serde_json::Error> {
         let published: PublishedSet = serde_json::from_slice(json)?;
-        let jwks = published.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok());
-        Ok(Self(jwks.filter_map(|jwk: Jwk| usable(&jwk, allowed)).collect()))
+        let mut set = Self::default();
+        for key in &published.keys {
+            let id = jwk::key_id(key).map(str::to_owned);
+            match jwk::read(key, allowed) {
+                Ok((algorithm, key)) => set.usable.push(VerifyingKey { id, algorithm, key }),
+                Err(why) => set.skipped.push(SkippedKey { id, why }),
+            }
+        }
+        Ok(set)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.usable.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.usable.len()
     }
 
-    /// The key for a token: the one of its `kid`, or, where it names none, the only one that
-    /// verifies its kind of signature.
-    pub(super) fn find(
+    /// The published keys that are not used.
+    pub(super) fn skipped(&self) -> &[SkippedKey] {
+        &self.skipped
+    }
+
+    /// Looks for a key that `verifies` a token with this `kid` and algorithm. Without a `kid`, it tries
+    /// every key of the algorithm; with one, the keys of that id, else keys that were published without id.
+    pub(super) fn judge(
         &self,
         id: Option<&str>,
         algorithm: SigningAlgorithm,
-    ) -> Option<&VerifyingKey> {
-        let mut fitting = self
-            .0
-            .iter()
-            .filter(|key| key.algorithm == algorithm && (id.is_none() || key.id.as_deref() == id));
-        let first = fitting.next()?;
-        (id.is_some() || fitting.next().is_none()).then_some(first)
+        verifies: impl Fn(&VerifyingKey) -> bool,
+    ) -> Verdict {
+        let fits = |key: &&VerifyingKey| key.algorithm == algorithm;
+        let Some(id) = id else {
+            let mut fitting = self.usable.iter().filter(fits).take(MOST_TRIED).peekable();
+            let missing =
+                if fitting.peek().is_some() { Verdict::NoneVerifies } else { Verdict::NoKey };
+            return if fitting.any(verifies) { Verdict::Verified } else { missing };
+        };
+        let mut named = self.usable.iter().filter(|key| key.id.as_deref() == Some(id)).peekable();
+        if named.peek().is_some() {
+            let mut fitting = named.filter(fits).take(MOST_TRIED).peekable();
+            let refusal = match fitting.peek() {
+                Some(_) => AuthError::Signature,
+                None => AuthError::KeyAlgorithm,
+            };
+            return if fitting.any(verifies) {
+                Verdict::Verified
+            } else {
+                Verdict::Refused(refusal)
+            };
+        }
+        if self.skipped.iter().any(|key| key.id.as_deref() == Some(id)) {
+            return Verdict::Refused(AuthError::UnusableKey);
+        }
+        let mut unnamed = self.usable.iter().filter(|key| key.id.is_none()).filter(fits);
+        if unnamed.by_ref().take(MOST_TRIED).any(verifies) {
+            Verdict::Verified
+        } else {
+            Verdict::NoKey
+        }
     }
-}
-
-fn usable(jwk: &Jwk, allowed: &[SigningAlgorithm]) -> Option<VerifyingKey> {
-    let algorithm = algorithm_of(jwk)?;
-    let stated = jwk.common.key_algorithm.as_ref().map(ToString::to_string);
-    let stated_otherwise = stated.is_some_and(|stated| stated != algorithm.name());
-    if stated_otherwise || !for_verifying(jwk) || !allowed.contains(&algorithm) {
-        return None;
-    }
-    let key = DecodingKey::from_jwk(jwk).ok()?;
-    Some(VerifyingKey { id: jwk.common.key_id.clone(), algorithm, key })
-}
-
-/// The kind of signature that a published key is for. A shared secret (`oct`) is never for any:
-/// what is published is no secret.
-fn algorithm_of(jwk: &Jwk) -> Option<SigningAlgorithm> {
-    if let AlgorithmParameters::RSA(_) = &jwk.algorithm {
-        return Some(SigningAlgorithm::Rs256);
-    }
-    if let AlgorithmParameters::EllipticCurve(key) = &jwk.algorithm {
-        return (key.curve == EllipticCurve::P256).then_some(SigningAlgorithm::Es256);
-    }
-    if let AlgorithmParameters::OctetKeyPair(key) = &jwk.algorithm {
-        return (key.curve == EllipticCurve::Ed25519).then_some(SigningAlgorithm::EdDsa);
-    }
-    None
-}
-
-fn for_verifying(jwk: &Jwk) -> bool {
-    let usage = jwk.common.public_key_use.as_ref();
-    let operations = jwk.common.key_operations.as_ref();
-    usage.is_none_or(|usage| *usage == PublicKeyUse::Signature)
-        && operations.is_none_or(|operations| operations.contains(&KeyOperations::Verify))
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::caller::{ScopeSet, Tenant};
 use super::keys::wire_algorithm;
+use super::scopes::ScopeRules;
 use crate::config::{AuthConfig, AuthKey, SigningAlgorithm};
 
 /// What a token shall say.
@@ -32,6 +33,12 @@ pub enum MintError {
     /// Tokens are signed by somebody else.
     #[error("auth.hmac_secret: is not configured, and only with it can tokens be made here")]
     NoLocalKey,
+    /// `auth.scope_map` gives the names of the scopes another meaning.
+    #[error(
+        "auth.scope_map: gives a requested scope another meaning, so that the token would not grant \
+         it; remove the scope's own name from the map"
+    )]
+    ScopeMap,
     /// The key cannot sign.
     #[error("the token could not be signed: {0}")]
     Signing(#[source] jsonwebtoken::errors::Error),
@@ -40,7 +47,8 @@ pub enum MintError {
 /// Makes a token that is good from `now` on.
 ///
 /// # Errors
-/// [`MintError::NoLocalKey`] where the configuration has no shared secret.
+/// [`MintError::NoLocalKey`] where the configuration has no shared secret, and [`MintError::ScopeMap`]
+/// where the token would not grant the requested scopes.
 pub fn mint(
     config: &AuthConfig,
     request: &MintRequest,
@@ -50,6 +58,10 @@ pub fn mint(
         AuthKey::Hmac(secret) => secret,
         AuthKey::Jwks { .. } | AuthKey::Public { .. } => return Err(MintError::NoLocalKey),
     };
+    let scope = request.scopes.to_string();
+    if ScopeRules::new(config).meaning(scope.split(' ')) != request.scopes {
+        return Err(MintError::ScopeMap);
+    }
     let issued_at = now.timestamp();
     let ttl = i64::try_from(request.ttl.as_secs()).unwrap_or(i64::MAX);
     let mut claims = json!({
@@ -58,8 +70,8 @@ pub fn mint(
         "iat": issued_at,
         "exp": issued_at.saturating_add(ttl),
         "sub": request.subject,
-        "scope": request.scopes.to_string(),
     });
+    claims[&config.scope_claim] = json!(scope);
     claims[&config.tenant_claim] = json!(request.tenant.as_str());
     let header = Header::new(wire_algorithm(SigningAlgorithm::Hs256));
     let key = EncodingKey::from_secret(secret.expose_secret().as_bytes());

@@ -1,6 +1,6 @@
 //! `[auth]`: whose tokens are believed, and by which key.
 
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use jsonwebtoken::DecodingKey;
 use secrecy::{ExposeSecret, SecretString};
@@ -8,6 +8,7 @@ use url::Url;
 
 use super::layers::Environment;
 use super::reader::Reader;
+use super::scope::Scope;
 use super::secret::Named;
 use super::tls::CaBundle;
 
@@ -20,6 +21,10 @@ pub struct AuthConfig {
     pub audience: String,
     /// The claim that names the tenant.
     pub tenant_claim: String,
+    /// The claim that names the scopes: its name, or a path such as `realm_access.roles`.
+    pub scope_claim: String,
+    /// The scopes that a name of the issuer grants. A name in this map has no other meaning.
+    pub scope_map: BTreeMap<String, Vec<Scope>>,
     /// Where the key or keys come from, with the signatures that are believed.
     pub key: AuthKey,
     /// Where that is read from again, if it can be.
@@ -68,6 +73,8 @@ pub enum AuthKey {
         algorithms: Vec<SigningAlgorithm>,
         /// The certificates that its server's must lead to, in place of the machine's.
         ca: Option<CaBundle>,
+        /// How long after its last fetch a key set is used while its endpoint fails.
+        max_stale: Duration,
     },
     /// One public key.
     Public {
@@ -121,17 +128,26 @@ impl fmt::Display for SigningAlgorithm {
 }
 
 const MIN_HMAC_BYTES: usize = 32;
+/// The longest name of a claim or path to one.
+const LONGEST_CLAIM: usize = 255;
+const DEFAULT_MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Claims that RFC 7519 defines. They name neither a tenant nor scopes.
+const REGISTERED: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
 const ONE_KEY: &str = "exactly one of jwks_url, public_key and hmac_secret is needed";
 
 pub(super) fn parse(reader: &mut Reader, env: &Environment) -> Option<AuthConfig> {
     let issuer = reader.needed_string("issuer");
     let audience = reader.needed_string("audience");
     let tenant_claim = tenant_claim(reader);
+    let scope_claim = scope_claim(reader, tenant_claim.as_deref());
+    let scope_map = scope_map(reader);
     let (key, key_file) = key(reader, env).unzip();
     Some(AuthConfig {
         issuer: issuer?,
         audience: audience?,
         tenant_claim: tenant_claim?,
+        scope_claim: scope_claim?,
+        scope_map: scope_map?,
         key: key?,
         key_file: key_file?,
     })
@@ -139,12 +155,54 @@ pub(super) fn parse(reader: &mut Reader, env: &Environment) -> Option<AuthConfig
 
 fn tenant_claim(reader: &mut Reader) -> Option<String> {
     let claim = reader.needed_string("tenant_claim")?;
-    let registered = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "scope"];
-    if registered.contains(&claim.as_str()) {
+    if REGISTERED.contains(&claim.as_str()) || claim == "scope" {
         reader.fault("tenant_claim", format!("`{claim}` already has a meaning of its own"));
         return None;
     }
     Some(claim)
+}
+
+fn scope_claim(reader: &mut Reader, tenant_claim: Option<&str>) -> Option<String> {
+    const KEY: &str = "scope_claim";
+    let claim = reader.needed_string(KEY)?;
+    let fault = if REGISTERED.contains(&claim.as_str()) {
+        format!("`{claim}` already has a meaning of its own; name the claim that holds the scopes")
+    } else if tenant_claim == Some(claim.as_str()) {
+        format!("`{claim}` is already auth.tenant_claim; the scopes need another claim")
+    } else if claim.len() > LONGEST_CLAIM {
+        format!("must have at most {LONGEST_CLAIM} bytes")
+    } else {
+        return Some(claim);
+    };
+    reader.fault(KEY, fault);
+    None
+}
+
+/// Reads `auth.scope_map`. Every unknown scope is a fault of its own.
+fn scope_map(reader: &mut Reader) -> Option<BTreeMap<String, Vec<Scope>>> {
+    const KEY: &str = "scope_map";
+    if !reader.is_set(KEY) {
+        reader.take(KEY);
+        return Some(BTreeMap::new());
+    }
+    let map = reader.table(KEY)?;
+    let mut parsed = Some(BTreeMap::new());
+    for (name, words) in map.to_word_lists()? {
+        let mut scopes = Vec::with_capacity(words.len());
+        for word in words {
+            match word.parse::<Scope>() {
+                Ok(scope) => scopes.push(scope),
+                Err(unknown) => {
+                    map.fault(&name, unknown.to_string());
+                    parsed = None;
+                }
+            }
+        }
+        if let Some(parsed) = &mut parsed {
+            parsed.insert(name, scopes);
+        }
+    }
+    parsed
 }
 
 fn key(reader: &mut Reader, env: &Environment) -> Option<(AuthKey, Option<AuthKeyFile>)> {
@@ -155,13 +213,24 @@ fn key(reader: &mut Reader, env: &Environment) -> Option<(AuthKey, Option<AuthKe
     if with_ca && !given[0] {
         reader.fault("jwks_ca_file", "is for jwks_url alone");
     }
+    let with_max_stale = reader.is_set("jwks_max_stale");
+    let max_stale = if with_max_stale {
+        reader.positive_duration("jwks_max_stale")
+    } else {
+        reader.take("jwks_max_stale");
+        Some(DEFAULT_MAX_STALE)
+    };
+    if with_max_stale && !given[0] {
+        reader.fault("jwks_max_stale", "is for jwks_url alone");
+    }
     let public_key = reader.named_secret("public_key", env);
     let hmac_secret = reader.named_secret("hmac_secret", env);
     let algorithms = algorithms(reader, given[2]);
     match given {
         [true, false, false] => {
-            let (url, algorithms) = (jwks_url?, algorithms?);
-            (!with_ca || ca.is_some()).then_some((AuthKey::Jwks { url, algorithms, ca }, None))
+            let (url, algorithms, max_stale) = (jwks_url?, algorithms?, max_stale?);
+            let has_its_ca = !with_ca || ca.is_some();
+            has_its_ca.then_some((AuthKey::Jwks { url, algorithms, ca, max_stale }, None))
         }
         [false, true, false] => named_key(reader, "public_key", public_key?, algorithms?),
         [false, false, true] => named_key(reader, "hmac_secret", hmac_secret?, algorithms?),

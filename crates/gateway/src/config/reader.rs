@@ -237,6 +237,21 @@ impl Reader {
         whole.then_some(pairs)
     }
 
+    /// Every key with the words that it holds, one string or a list of strings; for tables whose keys
+    /// are the user's own.
+    pub(super) fn to_word_lists(&self) -> Option<Vec<(String, Vec<String>)>> {
+        let mut keys: Vec<_> = self.table.iter().collect();
+        keys.sort_unstable_by_key(|(key, _)| *key);
+        let lists = keys.into_iter().map(|(key, value)| {
+            let words = words_of(value);
+            let expected = "a string or a list of strings";
+            let words = words.or_else(|| self.expected(key, expected, kind_name(&value.kind)));
+            Some((key.clone(), words?))
+        });
+        let lists: Vec<_> = lists.collect();
+        lists.into_iter().collect()
+    }
+
     /// Refuses, by name, every key that was never asked for.
     pub(super) fn finish(self) {
         let known: Vec<_> = self.asked.iter().copied().collect();
@@ -246,6 +261,18 @@ impl Reader {
             self.fault(key, format!("unknown key; known here: {}", known.join(", ")));
         }
     }
+}
+
+/// A string, or the strings of a list.
+fn words_of(value: &Value) -> Option<Vec<String>> {
+    if let ValueKind::Array(items) = &value.kind {
+        return items.iter().map(word_of).collect();
+    }
+    Some(vec![word_of(value)?])
+}
+
+fn word_of(value: &Value) -> Option<String> {
+    if let ValueKind::String(word) = &value.kind { Some(word.clone()) } else { None }
 }
 
 /// The text of a value that came from the environment, where everything is text.

@@ -15,6 +15,7 @@ mod notes;
 pub mod openapi;
 mod ops;
 pub mod problem;
+pub mod refused_tokens;
 pub mod request_id;
 mod resources;
 pub mod router;

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::{
     app::AppError,
+    auth::{Caller, Scope, challenge},
     operations::{CannotResolve, Failure, FailureCode, FieldProblem, ProviderSaid},
     store::StoreError,
 };
@@ -57,7 +58,7 @@ pub struct Problem {
     /// The answer repeats that of an earlier request.
     #[serde(skip)]
     pub replayed: bool,
-    /// The `WWW-Authenticate` of a 401.
+    /// The `WWW-Authenticate` of a 401 or 403.
     #[serde(skip)]
     pub challenge: Option<String>,
 }
@@ -174,6 +175,8 @@ problems! {
     overloaded = SERVICE_UNAVAILABLE, "overloaded", "The gateway is overloaded";
     /// The gateway is going down, or its database is away.
     unavailable = SERVICE_UNAVAILABLE, "unavailable", "The gateway is not available";
+    /// Tokens cannot be verified now.
+    keys_unavailable = SERVICE_UNAVAILABLE, "keys_unavailable", "The token cannot be verified now";
     /// The provider cannot be reached.
     provider_unavailable = SERVICE_UNAVAILABLE, "provider_unavailable", "The provider is not available";
 }
@@ -200,6 +203,24 @@ impl Problem {
             replayed: false,
             challenge: None,
         }
+    }
+
+    /// The problem of a token that grants not all of the scopes that the request needs. `None` where it
+    /// grants them all.
+    #[must_use]
+    pub fn of_missing_scopes(caller: &Caller, needed: &[Scope]) -> Option<Self> {
+        let missing: Vec<String> = needed
+            .iter()
+            .filter(|scope| !caller.may(**scope))
+            .map(|scope| format!("`{scope}`"))
+            .collect();
+        let detail = match missing.as_slice() {
+            [] => return None,
+            [scope] => format!("the token lacks the scope {scope}"),
+            scopes => format!("the token lacks the scopes {}", scopes.join(" and ")),
+        };
+        let challenge = Some(challenge("insufficient_scope", &detail, needed));
+        Some(Self { challenge, ..Self::forbidden(detail) })
     }
 
     /// The problem of a request with these faults.

@@ -46,6 +46,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Who says, to our own pages, that a request came by TLS.
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// Has browsers use https alone for this host, for a year (RFC 6797).
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// How long to wait where the process has no descriptors left: some must be closed first.
 const OUT_OF_DESCRIPTORS: Duration = Duration::from_millis(200);
 
@@ -234,10 +236,15 @@ async fn serve_by_tls(
 
 /// Has each request say that it came by TLS, whatever its caller says.
 fn by_https(router: Router) -> Router {
-    router.layer(axum::middleware::map_request(async |mut request: Request<Body>| {
+    let says_https = axum::middleware::map_request(async |mut request: Request<Body>| {
         request.headers_mut().insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
         request
-    }))
+    });
+    let has_hsts = axum::middleware::map_response(async |mut response: Response<Body>| {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+        response
+    });
+    router.layer(says_https).layer(has_hsts)
 }
 
 async fn serve_connection<S: AsyncRead + AsyncWrite>(

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use axum::http::request::Parts;
 use tokio_util::sync::CancellationToken;
 
-use super::{limits::TenantLimits, notes::RequestNotes, problem::Problem, streams::EventStreams};
+use super::{
+    limits::TenantLimits, notes::RequestNotes, problem::Problem, refused_tokens::RefusedTokens,
+    streams::EventStreams,
+};
 use crate::{
     app::App,
     auth::{Caller, Oidc, Verifier},
@@ -20,6 +23,8 @@ pub struct ApiState {
     pub app: Arc<App>,
     /// Tells who is calling.
     pub verifier: Arc<Verifier>,
+    /// Counts and logs the tokens that are refused.
+    pub refused: Arc<RefusedTokens>,
     /// The metrics of this process.
     pub metrics: MetricsHandle,
     /// How many requests each tenant may make.
@@ -43,7 +48,8 @@ impl ApiState {
     ) -> Self {
         let streams = EventStreams::new(limits);
         let limits = Arc::new(TenantLimits::new(limits));
-        Self { app, verifier, metrics, limits, streams, oidc: None, draining: Draining::default() }
+        let (refused, draining) = Default::default();
+        Self { app, verifier, refused, metrics, limits, streams, oidc: None, draining }
     }
 
     /// Lets an authenticated caller in, within its tenant's limit. The answer's headers say how the

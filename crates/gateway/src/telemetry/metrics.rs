@@ -22,6 +22,9 @@ pub const HTTP_REQUEST_DURATION: &str = "gateway_http_request_duration_seconds";
 pub const HTTP_IN_FLIGHT: &str = "gateway_http_requests_in_flight";
 /// Counter `{reason}`: tokens refused.
 pub const AUTH_REFUSALS: &str = "gateway_auth_refusals_total";
+/// Gauge: when the identity provider's key set was last fetched, in seconds since 1970. Absent where none is
+/// configured.
+pub const AUTH_KEYS_FETCHED: &str = "gateway_auth_key_set_fetched_timestamp_seconds";
 /// Counter `{provider, operation, outcome}`: attempts at a provider.
 pub const PROVIDER_ATTEMPTS: &str = "gateway_provider_attempts_total";
 /// Histogram `{provider, operation, outcome}`: seconds that an attempt took.
@@ -159,6 +162,7 @@ fn describe_all() {
     describe_histogram!(HTTP_REQUEST_DURATION, Unit::Seconds, "Time to an answer.");
     describe_gauge!(HTTP_IN_FLIGHT, "Requests being worked on.");
     describe_counter!(AUTH_REFUSALS, "Tokens refused.");
+    describe_gauge!(AUTH_KEYS_FETCHED, Unit::Seconds, "Time of the key set's last fetch.");
     describe_counter!(PROVIDER_ATTEMPTS, "Attempts at a provider.");
     describe_histogram!(PROVIDER_ATTEMPT_DURATION, Unit::Seconds, "Time that an attempt took.");
     describe_gauge!(PROVIDER_HEALTH, "1 for the state that an account is in, 0 for the others.");

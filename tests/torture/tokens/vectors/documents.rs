@@ -100,7 +100,9 @@ impl List<'_> {
             ("tenant", json!("c rm")),
             ("tenant", json!("crm\0")),
             ("tenant", json!("t".repeat(129))),
-            ("scope", json!(["organizations:read"])),
+            ("scope", json!(["organizations:read", 7])),
+            ("scope", json!({ "organizations:read": true })),
+            ("scope", json!(7)),
         ];
         for (name, value) in cases {
             let token = self.forge.with_claims(&self.forge.claims_with(name, value.clone()))?;
@@ -202,8 +204,9 @@ impl List<'_> {
     pub(super) fn authorizations(&mut self) -> Result<(), Fault> {
         let good = self.forge.good()?;
         let mut odd = |name: &str, authorization: Vec<String>, challenge: &'static str| {
-            let (name, challenge) = (name.to_owned(), Some(challenge));
-            self.found.push(Vector { name, site: Site::KeySet, authorization, challenge });
+            let (name, challenge, names_unknown_key) = (name.to_owned(), Some(challenge), false);
+            let site = Site::KeySet;
+            self.found.push(Vector { name, site, authorization, challenge, names_unknown_key });
         };
         odd("no Authorization", vec![], NO_TOKEN);
         for (name, value) in [

@@ -2,15 +2,16 @@
 
 mod keys;
 
+use chrono::TimeDelta;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::json;
 
-use super::super::caller::{Scope, ScopeSet, Tenant};
+use super::super::caller::{ScopeSet, Tenant};
 use super::super::error::Claim;
 use super::super::jwks::KeySourceError;
 use super::super::mint::{MintRequest, mint};
 use super::*;
-use crate::config::{Environment, Sources};
+use crate::config::{Environment, Scope, Sources};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW: i64 = 1_800_000_000;
@@ -180,8 +181,8 @@ async fn each_claim_is_held_to_its_rule() {
         ("exp", json!(true), InvalidClaim(Claim::Expiry)),
         ("exp", json!(-1), InvalidClaim(Claim::Expiry)),
         ("exp", json!(1e300), InvalidClaim(Claim::Expiry)),
-        ("exp", json!(NOW - 30), AuthError::Expired),
-        ("exp", json!(0), AuthError::Expired),
+        ("exp", json!(NOW - 30), AuthError::Expired(now() - TimeDelta::seconds(30))),
+        ("exp", json!(0), AuthError::Expired(DateTime::UNIX_EPOCH)),
         ("nbf", json!(NOW + 31), AuthError::NotYetValid),
         ("nbf", json!("soon"), InvalidClaim(Claim::NotBefore)),
         ("iat", json!("then"), InvalidClaim(Claim::IssuedAt)),
@@ -190,11 +191,12 @@ async fn each_claim_is_held_to_its_rule() {
         ("sub", json!(7), InvalidClaim(Claim::Subject)),
         ("sub", json!("a\nb"), InvalidClaim(Claim::Subject)),
         ("sub", json!("x".repeat(256)), InvalidClaim(Claim::Subject)),
-        ("tenant", Value::Null, MissingClaim(Claim::Tenant)),
-        ("tenant", json!(""), MissingClaim(Claim::Tenant)),
-        ("tenant", json!(["crm"]), InvalidClaim(Claim::Tenant)),
-        ("tenant", json!("c rm"), InvalidClaim(Claim::Tenant)),
-        ("scope", json!(["admin"]), InvalidClaim(Claim::Scope)),
+        ("tenant", Value::Null, MissingClaim(Claim::Tenant("tenant".into()))),
+        ("tenant", json!(""), MissingClaim(Claim::Tenant("tenant".into()))),
+        ("tenant", json!(["crm"]), InvalidClaim(Claim::Tenant("tenant".into()))),
+        ("tenant", json!("c rm"), InvalidClaim(Claim::Tenant("tenant".into()))),
+        ("scope", json!(["admin", 7]), InvalidClaim(Claim::Scope("scope".into()))),
+        ("scope", json!({ "admin": true }), InvalidClaim(Claim::Scope("scope".into()))),
     ];
     for (name, value, error) in cases {
         let outcome = verify_claims(&claims_with(name, value.clone())).await;
@@ -264,7 +266,7 @@ async fn the_tenant_is_in_the_configured_claim() {
     assert_eq!(caller.tenant.as_str(), "shop");
     let token = by_secret(&hs256(), &good_claims());
     let outcome = verifier.verify_at(&token, now()).await;
-    assert_eq!(outcome, Err(AuthError::MissingClaim(Claim::Tenant)));
+    assert_eq!(outcome, Err(AuthError::MissingClaim(Claim::Tenant("platform".into()))));
 }
 
 #[tokio::test]
@@ -284,17 +286,92 @@ async fn a_minted_token_is_good_until_its_end() {
     assert!(caller.is_admin());
     assert_eq!(caller.actor, "ops");
     let outcome = verifier.authenticate_at(Some(header.as_bytes()), at(630)).await;
-    assert_eq!(outcome, Err(AuthError::Expired));
+    assert_eq!(outcome, Err(AuthError::Expired(at(600))));
+}
+
+#[tokio::test]
+async fn the_scopes_are_in_the_configured_claim_and_mapped() {
+    let mut config = config(None);
+    config.scope_claim = "realm_access.roles".to_owned();
+    config.scope_map =
+        [("Gateway.Read".to_owned(), vec![Scope::OrganizationsRead]), ("admin".to_owned(), vec![])]
+            .into();
+    let verifier = verifier(&config);
+    let roles = json!({ "roles": ["Gateway.Read", "admin", "offline_access", "events:read"] });
+    let token = by_secret(&hs256(), &claims_with("realm_access", roles));
+    let caller = verifier.verify_at(&token, now()).await.unwrap();
+    assert_eq!(caller.scopes.to_string(), "organizations:read events:read");
+    let token = by_secret(&hs256(), &claims_with("scope", json!("admin")));
+    let caller = verifier.verify_at(&token, now()).await.unwrap();
+    assert_eq!(caller.scopes.to_string(), "", "`scope` is ignored");
+    let request = |scope| MintRequest {
+        subject: "ops".to_owned(),
+        tenant: Tenant::new("crm").unwrap(),
+        scopes: [scope].into_iter().collect(),
+        ttl: std::time::Duration::from_secs(600),
+    };
+    let minted = mint(&config, &request(Scope::EventsRead), now()).unwrap();
+    let caller = verifier.verify_at(minted.expose_secret(), now()).await.unwrap();
+    assert_eq!(caller.scopes.to_string(), "events:read");
+    let error = mint(&config, &request(Scope::Admin), now()).unwrap_err();
+    assert!(error.to_string().starts_with("auth.scope_map: "), "{error}");
+}
+
+/// One error of each kind, with configured names that hold what a header must not.
+fn every_error() -> Vec<AuthError> {
+    let odd = || "https://example.test/\"x\"\\\r\n\u{e9}".into();
+    vec![
+        AuthError::NotBearer,
+        AuthError::TooLarge,
+        AuthError::Malformed("claims"),
+        AuthError::Header("crit"),
+        AuthError::Header("typ"),
+        AuthError::Algorithm,
+        AuthError::KeyAlgorithm,
+        AuthError::UnknownKey,
+        AuthError::UnusableKey,
+        AuthError::Signature,
+        AuthError::Expired(now()),
+        AuthError::NotYetValid,
+        AuthError::Issuer,
+        AuthError::Audience,
+        AuthError::MissingClaim(Claim::Tenant(odd())),
+        AuthError::InvalidClaim(Claim::Scope(odd())),
+    ]
 }
 
 #[test]
-fn the_caller_reads_nothing_about_our_keys() {
-    for error in [AuthError::Signature, AuthError::UnknownKey, AuthError::Issuer] {
-        assert_eq!(error.detail(), "the token is not valid");
-        assert_eq!(error.challenge(), "Bearer error=\"invalid_token\"");
+fn every_refusal_has_its_reason_in_a_header_that_is_well_formed() {
+    let mut seen = std::collections::BTreeSet::new();
+    for error in every_error() {
+        let challenge = error.challenge().unwrap();
+        let kind = if error == AuthError::NotBearer { "invalid_request" } else { "invalid_token" };
+        let start = format!("Bearer error=\"{kind}\", error_description=\"");
+        let description = challenge.strip_prefix(&start).and_then(|rest| rest.strip_suffix('"'));
+        let description = description.unwrap_or_else(|| panic!("{challenge}"));
+        let allowed = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+        assert!(description.chars().all(allowed), "{description}");
+        assert!(description.len() > 20, "{description}");
+        assert!(seen.insert(description.to_owned()), "two kinds say {description}");
+        assert!(!error.is_unavailable());
     }
-    assert_eq!(AuthError::Missing.challenge(), "Bearer");
-    assert!(AuthError::KeysUnavailable.is_unavailable());
+    assert_eq!(AuthError::Missing.challenge().as_deref(), Some("Bearer"));
+    let expired = AuthError::Expired(now()).challenge().unwrap();
+    assert!(expired.contains("`exp` was 2027-01-15T08:00:00Z"), "{expired}");
+    let missing = AuthError::MissingClaim(Claim::Tenant("platform".into()));
+    assert_eq!(missing.detail(), "the token is not valid: it lacks the claim `platform`");
+}
+
+#[test]
+fn a_gateway_that_cannot_verify_says_503_and_when_to_try_again() {
+    for error in [
+        AuthError::KeysUnavailable { retry_after: 5 },
+        AuthError::KeysStale { retry_after: 5 },
+        AuthError::KeyPending { retry_after: 5 },
+    ] {
+        assert!(error.is_unavailable());
+        assert_eq!((error.retry_after(), error.challenge()), (Some(5), None));
+    }
 }
 
 #[tokio::test]

@@ -124,6 +124,38 @@ fn references_must_lead_to_something() {
 }
 
 #[test]
+fn scopes_that_cannot_be_are_refused() {
+    let jwks = "jwks_url = \"https://id.example.test/keys\"";
+    for (line, expected) in [
+        ("scope_claim = \"sub\"", "auth.scope_claim: `sub` already has a meaning of its own"),
+        ("scope_claim = \"tenant\"", "auth.scope_claim: `tenant` is already auth.tenant_claim"),
+        ("scope_claim = \"\"", "auth.scope_claim: is needed"),
+        ("scope_map = 7", "auth.scope_map: expected a table, found a number"),
+        (
+            "scope_map = { \"Gateway.Read\" = \"organizations:raed\" }",
+            "auth.scope_map.Gateway.Read: `organizations:raed` is not a scope; the scopes are: \
+             organizations:read, organizations:write, organizations:lock, operations:resolve, \
+             events:read, admin",
+        ),
+        (
+            "scope_map = { ops = [\"events:read\", 7] }",
+            "auth.scope_map.ops: expected a string or a list of strings, found a list",
+        ),
+        ("scope_map = { ops = 7 }", "auth.scope_map.ops: expected a string or a list of strings"),
+        ("jwks_max_stale = \"0s\"", "auth.jwks_max_stale: must be longer than zero"),
+        ("jwks_max_stale = \"soon\"", "auth.jwks_max_stale: `soon` is not a duration"),
+    ] {
+        let fault = one_fault(&with_auth(&format!("{jwks}\n{line}")));
+        assert!(fault.starts_with(expected), "{fault}");
+    }
+    let two = "scope_map = { a = \"x\", b = [\"admin\", \"y\"] }";
+    let both = faults(&with_auth(&format!("{jwks}\n{two}")), &[]);
+    assert_eq!(both.len(), 2, "{both:?}");
+    let alone = one_fault(&format!("{LEAST}\njwks_max_stale = \"1h\""));
+    assert_eq!(alone, "auth.jwks_max_stale: is for jwks_url alone");
+}
+
+#[test]
 fn the_signatures_must_fit_the_kind_of_key() {
     let jwks = "jwks_url = \"https://id.example.test/keys\"";
     let hmac = "hmac_secret = { env = \"TOKEN_SECRET\" }";

@@ -164,3 +164,31 @@ fn the_state_folder_follows_the_user() {
     let xdg = state(&[("XDG_STATE_HOME", "/data/state")], false);
     assert_eq!(xdg, PathBuf::from("/data/state/partner-gateway"));
 }
+
+#[test]
+fn scopes_are_named_by_the_issuers_words() {
+    let lines = r#"
+        jwks_url = "https://id.example.test/keys"
+        jwks_max_stale = "90m"
+        scope_claim = "https://example.test/scopes"
+        [auth.scope_map]
+        "Gateway.Read" = "organizations:read"
+        ops = ["operations:resolve", "events:read"]
+        admin = []
+    "#;
+    let auth = load(&with_auth(lines)).auth;
+    assert_eq!(auth.scope_claim, "https://example.test/scopes");
+    let map: Vec<_> = auth.scope_map.into_iter().collect();
+    let expected = [
+        ("Gateway.Read".to_owned(), vec![Scope::OrganizationsRead]),
+        ("admin".to_owned(), vec![]),
+        ("ops".to_owned(), vec![Scope::OperationsResolve, Scope::EventsRead]),
+    ];
+    assert_eq!(map, expected);
+    let AuthKey::Jwks { max_stale, .. } = auth.key else { panic!("not a key set") };
+    assert_eq!(max_stale, Duration::from_secs(90 * 60));
+    let usual = load(&with_auth("jwks_url = \"https://id.example.test/keys\"")).auth;
+    assert_eq!((usual.scope_claim.as_str(), usual.scope_map.len()), ("scope", 0));
+    let AuthKey::Jwks { max_stale, .. } = usual.key else { panic!("not a key set") };
+    assert_eq!(max_stale, Duration::from_secs(24 * 3600));
+}

@@ -8,10 +8,10 @@ use axum::{
 };
 
 use crate::{
-    auth::{AuthError, Caller},
+    auth::{AuthError, Caller, Scope, bearer_token},
     http::{problem::Problem, request_id::RequestId, state::ApiState},
     store::TenantScope,
-    telemetry::{self, metrics::AUTH_REFUSALS},
+    telemetry,
 };
 
 /// The scopes as types.
@@ -85,19 +85,17 @@ impl<S: scope::Required> FromRequestParts<ApiState> for Authorized<S> {
         let mut given = parts.headers.get_all(header::AUTHORIZATION).iter();
         let (token, more) = (given.next(), given.next());
         if more.is_some() {
-            return Err(refusal(&AuthError::NotBearer));
+            return Err(state.refused.refuse(&AuthError::NotBearer, None));
         }
+        let authorization = token.map(|value| value.as_bytes());
         let caller = state
             .verifier
-            .authenticate(token.map(|value| value.as_bytes()))
+            .authenticate(authorization)
             .await
-            .map_err(|error| refusal(&error))?;
+            .map_err(|error| state.refused.refuse(&error, bearer_token(authorization).ok()))?;
         state.admit(parts, &caller)?;
-        for needed in [Some(S::SCOPE), S::AND].into_iter().flatten() {
-            if !caller.may(needed) {
-                return Err(Problem::forbidden(format!("the token lacks the scope `{needed}`")));
-            }
-        }
+        let needed: Vec<Scope> = [Some(S::SCOPE), S::AND].into_iter().flatten().collect();
+        state.refused.check_scopes(&caller, &needed)?;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         Ok(Self {
             caller,
@@ -105,19 +103,5 @@ impl<S: scope::Required> FromRequestParts<ApiState> for Authorized<S> {
             traceparent: telemetry::current_traceparent(),
             scope: PhantomData,
         })
-    }
-}
-
-/// What the caller is told; the log is told more.
-fn refusal(error: &AuthError) -> Problem {
-    metrics::counter!(AUTH_REFUSALS, "reason" => error.reason()).increment(1);
-    if error.is_unavailable() {
-        tracing::warn!(error = %error, "tokens cannot be verified");
-        return Problem::unavailable(error.detail());
-    }
-    tracing::info!(error = %error, "a token was refused");
-    Problem {
-        challenge: Some(error.challenge().to_owned()),
-        ..Problem::unauthenticated(error.detail())
     }
 }

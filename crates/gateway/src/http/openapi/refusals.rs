@@ -26,7 +26,12 @@ const HEADERS: [(&str, &str, Type); 5] = [
         Type::String,
     ),
     ("Retry-After", "After how many seconds to try again.", Type::Integer),
-    ("WWW-Authenticate", "How to authenticate (RFC 6750).", Type::String),
+    (
+        "WWW-Authenticate",
+        "Why the token was refused (RFC 6750): `Bearer`, with `error`, `error_description` where a token was \
+         sent, and with the needed `scope` of a 403.",
+        Type::String,
+    ),
 ];
 
 /// Headers that requests may carry: name, what it does, and the form of its value.
@@ -199,7 +204,7 @@ fn add_headers(response: &mut Response, code: &str, is_limited: bool) {
         (is_limited, "RateLimit-Policy"),
         (is_limited, "RateLimit"),
         (comes_again, "Retry-After"),
-        (code == "401", "WWW-Authenticate"),
+        (matches!(code, "401" | "403"), "WWW-Authenticate"),
     ];
     for (_, name) in rules.into_iter().filter(|(holds, _)| *holds) {
         let shared = RefOr::Ref(Ref::new(format!("#/components/headers/{name}")));

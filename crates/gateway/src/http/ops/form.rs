@@ -86,11 +86,16 @@ pub(super) fn asked_host(headers: &HeaderMap) -> Option<&str> {
     (!host.is_empty() && host.bytes().all(is_plain)).then_some(host)
 }
 
-/// Whether the browser came by https: our own listener or a proxy says so, or the browser itself.
-pub(super) fn came_by_https(headers: &HeaderMap) -> bool {
+/// Whether the listener or a proxy says that the browser used https. No other site can influence this.
+pub(super) fn is_forwarded_https(headers: &HeaderMap) -> bool {
     let forwarded = text(headers, &HeaderName::from_static("x-forwarded-proto"));
     let forwarded = forwarded.and_then(|all| all.split(',').next()).map(str::trim);
     forwarded.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+}
+
+/// Whether the browser used https: the listener or a proxy says so, or the `Origin` of a form of this site.
+pub(super) fn came_by_https(headers: &HeaderMap) -> bool {
+    is_forwarded_https(headers)
         || text(headers, &header::ORIGIN).is_some_and(|origin| origin.starts_with("https://"))
 }
 

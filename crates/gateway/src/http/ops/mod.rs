@@ -6,6 +6,7 @@
 //! personal data into an address or a log.
 
 mod assets;
+mod cookies;
 mod discrepancies;
 mod discrepancy_form;
 mod filters;

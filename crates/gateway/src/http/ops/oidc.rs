@@ -14,11 +14,11 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::{
+    cookies::SIGN_IN,
     form::{asked_host, came_by_https},
     page::{Here, Page},
     see,
-    session::cookie_named,
-    sign_in::{believed, page_of_ours, refused, with_cookie},
+    sign_in::{believed, page_of_ours, refused, with_cookies},
 };
 use crate::{
     auth::{Oidc, OidcError, SIGN_IN_TIME, SignIn},
@@ -29,8 +29,6 @@ use crate::{
 const BEGIN: &str = "/ops/sign-in/oidc";
 /// Where browsers come back to.
 const CALLBACK: &str = "/ops/sign-in/callback";
-/// The cookie that holds a sign-in under way. Lax, since who comes back comes from another site.
-const COOKIE: &str = "ops_sign_in";
 /// What its content is sealed for.
 const PURPOSE: &str = "a sign-in to the console";
 
@@ -50,9 +48,9 @@ pub(super) async fn begin(
         Err(error) => return Err(unusable(&error)),
     };
     let sealed = state.app.seal(PURPOSE, &sign_in);
-    let cookie = sealed.and_then(|sealed| kept(&sealed, is_secure(oidc, &headers)));
+    let cookie = sealed.and_then(|sealed| kept(&sealed, is_https(oidc, &headers)));
     let cookie = cookie.ok_or_else(|| Problem::internal("the sign-in could not be begun"))?;
-    Ok(with_cookie(see(address.as_str()), cookie))
+    Ok(with_cookies(see(address.as_str()), [cookie]))
 }
 
 /// What an identity provider sends a browser back with.
@@ -83,13 +81,13 @@ pub(super) async fn callback(
 ) -> Result<Response, Problem> {
     let oidc = configured(&state)?;
     let answered = answer(&state, oidc, &headers, &Answer::read(query)).await;
-    Ok(with_cookie(answered, over(is_secure(oidc, &headers))))
+    Ok(with_cookies(answered, SIGN_IN.clear()))
 }
 
 async fn answer(state: &ApiState, oidc: &Oidc, headers: &HeaderMap, given: &Answer) -> Response {
     let now = Utc::now();
     let no = |next: &str, why: &str| refused(state, StatusCode::UNAUTHORIZED, next, why);
-    let sealed = cookie_named(headers, COOKIE);
+    let sealed = SIGN_IN.find(headers, is_https(oidc, headers)).ok().flatten();
     let sign_in = sealed.and_then(|sealed| state.app.unseal::<SignIn>(PURPOSE, sealed));
     let is_answer = |sign_in: &SignIn| {
         given.state.as_deref().is_some_and(|state| sign_in.is_answered_by(state, now))
@@ -118,8 +116,8 @@ async fn answer(state: &ApiState, oidc: &Oidc, headers: &HeaderMap, given: &Answ
             return no(next, error.detail());
         }
     };
-    match believed(state, token.expose_secret(), next, is_secure(oidc, headers)).await {
-        Ok(cookie) => with_cookie(go_on(next), cookie),
+    match believed(state, token.expose_secret(), next, is_https(oidc, headers)).await {
+        Ok(cookie) => with_cookies(go_on(next), [cookie]),
         Err(refusal) => refusal,
     }
 }
@@ -150,9 +148,9 @@ fn unusable(error: &OidcError) -> Problem {
     Problem::unavailable(error.detail())
 }
 
-/// Whether cookies are for https alone: a proxy says that the browser came by it, or the configuration
-/// that it comes back by it. A link carries no `Origin` that would tell.
-fn is_secure(oidc: &Oidc, headers: &HeaderMap) -> bool {
+/// Whether the browser uses https: the listener or a proxy says so, or the configured address to return to.
+/// A link has no `Origin` that would show it.
+fn is_https(oidc: &Oidc, headers: &HeaderMap) -> bool {
     came_by_https(headers) || oidc.redirect_uri().is_some_and(|url| url.scheme() == "https")
 }
 
@@ -179,20 +177,8 @@ fn plain_word(error: &str) -> &str {
     }
 }
 
-fn kept(sealed: &str, secure: bool) -> Option<HeaderValue> {
-    let (age, secure) = (SIGN_IN_TIME.num_seconds(), if secure { "; Secure" } else { "" });
-    let cookie = format!(
-        "{COOKIE}={sealed}; Path=/ops/sign-in; HttpOnly; SameSite=Lax; Max-Age={age}{secure}"
-    );
-    HeaderValue::from_str(&cookie).ok()
-}
-
-fn over(secure: bool) -> HeaderValue {
-    HeaderValue::from_static(if secure {
-        "ops_sign_in=; Path=/ops/sign-in; HttpOnly; SameSite=Lax; Max-Age=0; Secure"
-    } else {
-        "ops_sign_in=; Path=/ops/sign-in; HttpOnly; SameSite=Lax; Max-Age=0"
-    })
+fn kept(sealed: &str, is_https: bool) -> Option<HeaderValue> {
+    SIGN_IN.set(sealed, is_https, Some(SIGN_IN_TIME.num_seconds()))
 }
 
 /// The link that leaves, for the sign-in page.
@@ -214,13 +200,5 @@ mod tests {
         for other in ["<b>", "Please call 555", &"x".repeat(65)] {
             assert_eq!(plain_word(other), "no, without a known error");
         }
-    }
-
-    #[test]
-    fn what_is_kept_of_a_sign_in_goes_to_the_sign_in_alone_and_goes_soon() {
-        let cookie = kept("abc", true).unwrap();
-        let attributes = "; Path=/ops/sign-in; HttpOnly; SameSite=Lax; Max-Age=600; Secure";
-        assert_eq!(cookie.to_str().unwrap(), format!("ops_sign_in=abc{attributes}"));
-        assert!(over(false).to_str().unwrap().ends_with("Max-Age=0"));
     }
 }

@@ -19,10 +19,11 @@ pub(super) async fn as_page(request: Request, next: Next) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else {
         return response;
     };
-    let retry_after = response.headers_mut().remove(header::RETRY_AFTER);
     let mut page = page_of(&problem, id.as_deref());
-    if let Some(wait) = retry_after {
-        page.headers_mut().insert(header::RETRY_AFTER, wait);
+    for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {
+        if let Some(value) = response.headers_mut().remove(&name) {
+            page.headers_mut().insert(name, value);
+        }
     }
     page
 }

@@ -3,27 +3,24 @@
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts},
+    http::{HeaderMap, HeaderName, Method, request::Parts},
     response::{IntoResponse, Response},
 };
 use chrono::Utc;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{form::Form, form::TOKEN_FIELD, sign_in};
+use super::{
+    cookies::{Ambiguous, SESSION},
+    form::{Form, TOKEN_FIELD, is_forwarded_https},
+    sign_in,
+};
 use crate::{
     app::WriteContext,
-    auth::{AuthError, Caller, Scope},
+    auth::{Caller, Scope},
     http::{problem::Problem, request_id::RequestId, state::ApiState},
     store::TenantScope,
-    telemetry::{self, metrics::AUTH_REFUSALS},
+    telemetry,
 };
-
-/// The name of the cookie.
-const COOKIE: &str = "ops_session";
-/// What a browser keeps of a cookie at least (RFC 6265), its name and attributes with it.
-const LARGEST_COOKIE: usize = 4096;
-/// Strict, so that no other site can have it sent; not for scripts, and for the console alone.
-const ATTRIBUTES: &str = "; Path=/ops; HttpOnly; SameSite=Strict";
 
 /// A caller who is signed in, within its tenant's limits, and may read.
 #[derive(Debug)]
@@ -55,7 +52,7 @@ impl Session {
 
     /// Refuses a caller whose token lacks the scope.
     pub(super) fn needs(&self, scope: Scope) -> Result<(), Problem> {
-        if self.caller.may(scope) { Ok(()) } else { Err(lacks(scope)) }
+        Problem::of_missing_scopes(&self.caller, &[scope]).map_or(Ok(()), Err)
     }
 
     /// What this caller asks for.
@@ -78,16 +75,15 @@ impl FromRequestParts<ApiState> for Session {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Response> {
-        let Some(token) = cookie(&parts.headers) else {
-            return Err(sign_in::asked(state, &wanted(parts), is_from_elsewhere(&parts.headers)));
-        };
+        let token = session_token(parts, state)?;
         let caller = match state.verifier.verify_at(token, Utc::now()).await {
             Ok(caller) => caller,
-            Err(error) if error.is_unavailable() => return Err(unavailable(&error)),
             Err(error) => {
-                metrics::counter!(AUTH_REFUSALS, "reason" => error.reason()).increment(1);
-                tracing::info!(error = %error, "a session was refused");
-                return Err(sign_in::ended(state, &wanted(parts), error.detail()));
+                let problem = state.refused.refuse(&error, Some(token));
+                if error.is_unavailable() {
+                    return Err(problem.into_response());
+                }
+                return Err(sign_in::ended(state, &wanted(parts), &problem));
             }
         };
         let form_token = SecretString::from(state.app.form_token(token));
@@ -101,43 +97,18 @@ impl FromRequestParts<ApiState> for Session {
     }
 }
 
-/// The problem of a token that cannot be judged now.
-pub(super) fn unavailable(error: &AuthError) -> Response {
-    tracing::warn!(error = %error, "tokens cannot be verified");
-    Problem::unavailable(error.detail()).into_response()
-}
-
-/// The problem of a token without a scope.
-pub(super) fn lacks(scope: Scope) -> Problem {
-    Problem::forbidden(format!("the token lacks the scope `{scope}`"))
-}
-
-/// The token that a request's cookie holds.
-pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
-    cookie_named(headers, COOKIE)
-}
-
-/// What a cookie of the request holds.
-pub(super) fn cookie_named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs =
-        cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    pairs.find(|(name, _)| name.trim() == wanted).map(|(_, value)| value.trim())
-}
-
-/// The cookie that signs a token in; `None` where browsers would not keep it. It has no `Max-Age`, so it
-/// goes when the browser closes; the token's own end is checked each time.
-pub(super) fn signed_in(token: &str, secure: bool) -> Option<HeaderValue> {
-    let is_plain = token.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    let secure = if secure { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE}={token}{ATTRIBUTES}{secure}");
-    let fits = is_plain && cookie.len() <= LARGEST_COOKIE;
-    HeaderValue::from_str(&cookie).ok().filter(|_| fits)
-}
-
-/// The cookie that signs out.
-pub(super) fn signed_out() -> HeaderValue {
-    HeaderValue::from_static("ops_session=; Path=/ops; HttpOnly; SameSite=Strict; Max-Age=0")
+/// The token in the session's cookie; without one, the sign-in page.
+fn session_token<'a>(parts: &'a Parts, state: &ApiState) -> Result<&'a str, Response> {
+    let headers = &parts.headers;
+    match SESSION.find(headers, is_forwarded_https(headers)) {
+        Ok(Some(token)) => Ok(token),
+        Ok(None) => Err(sign_in::asked(state, &wanted(parts), is_from_elsewhere(headers))),
+        Err(Ambiguous) => {
+            tracing::warn!("refused a session: the request has its cookie twice");
+            let why = "the browser sent two sessions, of which one may be another person's";
+            Err(sign_in::ended(state, &wanted(parts), &Problem::unauthenticated(why)))
+        }
+    }
 }
 
 /// The page to come back to after the sign-in: what was read, never what was sent.

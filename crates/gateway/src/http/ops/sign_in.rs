@@ -3,18 +3,19 @@
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use chrono::Utc;
 use maud::{Markup, html};
 
 use super::{
     HOME,
+    cookies::SESSION,
     form::{Form, came_by_https},
     oidc,
     page::{Here, Page},
     see,
-    session::{Session, lacks, signed_in, signed_out, unavailable},
+    session::Session,
 };
 use crate::{
     auth::Scope,
@@ -34,9 +35,9 @@ pub(super) fn asked(state: &ApiState, next: &str, from_elsewhere: bool) -> Respo
     answer(state, StatusCode::UNAUTHORIZED, next, hint)
 }
 
-/// The sign-in page for whoever's session is good no more.
-pub(super) fn ended(state: &ApiState, next: &str, why: &str) -> Response {
-    with_cookie(refused(state, StatusCode::UNAUTHORIZED, next, why), signed_out())
+/// The sign-in page after a session that is not valid, with the reason.
+pub(super) fn ended(state: &ApiState, next: &str, problem: &Problem) -> Response {
+    with_cookies(refused_token(state, next, problem), SESSION.clear())
 }
 
 /// Signs in with the token that was pasted.
@@ -48,7 +49,7 @@ pub(super) async fn sign_in(
     let next = page_of_ours(form.text("next"));
     let token = pasted(form.text("token"));
     Ok(match believed(&state, &token, next, came_by_https(&headers)).await {
-        Ok(cookie) => with_cookie(see(next), cookie),
+        Ok(cookie) => with_cookies(see(next), [cookie]),
         Err(refusal) => refusal,
     })
 }
@@ -59,21 +60,22 @@ pub(super) async fn believed(
     state: &ApiState,
     token: &str,
     next: &str,
-    secure: bool,
+    is_https: bool,
 ) -> Result<HeaderValue, Response> {
     let caller = match state.verifier.verify_at(token, Utc::now()).await {
         Ok(caller) => caller,
-        Err(error) if error.is_unavailable() => return Err(unavailable(&error)),
         Err(error) => {
-            tracing::info!(error = %error, "a sign-in was refused");
-            return Err(refused(state, StatusCode::UNAUTHORIZED, next, error.detail()));
+            let problem = state.refused.refuse(&error, Some(token));
+            if error.is_unavailable() {
+                return Err(problem.into_response());
+            }
+            return Err(refused_token(state, next, &problem));
         }
     };
-    if !caller.may(Scope::OrganizationsRead) {
-        let why = lacks(Scope::OrganizationsRead).detail;
-        return Err(refused(state, StatusCode::FORBIDDEN, next, &why));
+    if let Err(problem) = state.refused.check_scopes(&caller, &[Scope::OrganizationsRead]) {
+        return Err(refused_token(state, next, &problem));
     }
-    let Some(cookie) = signed_in(token, secure) else {
+    let Some(cookie) = SESSION.set(token, is_https, None) else {
         let why = "the token is too long for a sign-in: browsers keep 4 KB at most";
         return Err(refused(state, StatusCode::UNAUTHORIZED, next, why));
     };
@@ -88,7 +90,7 @@ pub(super) async fn sign_out(
     form: Form,
 ) -> Result<Response, Problem> {
     session.check(&state, &form)?;
-    Ok(with_cookie(see(HOME), signed_out()))
+    Ok(with_cookies(see(HOME), SESSION.clear()))
 }
 
 /// What was pasted, without the scheme and the line breaks that may come along.
@@ -113,6 +115,16 @@ pub(super) fn refused(state: &ApiState, status: StatusCode, next: &str, why: &st
         next,
         Some(html! { p.alert role="alert" { "Not signed in: " (why) "." } }),
     )
+}
+
+/// The sign-in page after a token that was refused, with the reason.
+fn refused_token(state: &ApiState, next: &str, problem: &Problem) -> Response {
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNAUTHORIZED);
+    let mut response = refused(state, status, next, &problem.detail);
+    if let Some(challenge) = problem.challenge.as_deref().and_then(|value| value.parse().ok()) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
 }
 
 fn answer(state: &ApiState, status: StatusCode, next: &str, notice: Option<Markup>) -> Response {
@@ -148,8 +160,13 @@ fn answer(state: &ApiState, status: StatusCode, next: &str, notice: Option<Marku
     response
 }
 
-/// An answer that sets a cookie, besides those that it sets already.
-pub(super) fn with_cookie(mut response: Response, cookie: HeaderValue) -> Response {
-    response.headers_mut().append(header::SET_COOKIE, cookie);
+/// Adds cookies to a response.
+pub(super) fn with_cookies(
+    mut response: Response,
+    cookies: impl IntoIterator<Item = HeaderValue>,
+) -> Response {
+    for cookie in cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     response
 }

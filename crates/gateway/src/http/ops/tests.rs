@@ -8,7 +8,6 @@ use maud::html;
 use super::{
     form::{came_by_https, is_ours},
     page::{Here, Page},
-    session::{cookie, signed_in, signed_out},
     sign_in::page_of_ours,
     words,
 };
@@ -76,31 +75,6 @@ fn the_cookie_is_secure_where_the_browser_came_by_https() {
     assert!(came_by_https(&headers(&[("origin", "https://ops.acme.test")])));
     assert!(!came_by_https(&headers(&[("origin", "http://127.0.0.1:8080")])));
     assert!(!came_by_https(&headers(&[])));
-}
-
-#[test]
-fn the_cookie_is_the_consoles_alone_and_out_of_reach() {
-    let plain = signed_in("a.b-c.d_e", false).unwrap();
-    assert_eq!(plain, "ops_session=a.b-c.d_e; Path=/ops; HttpOnly; SameSite=Strict");
-    let secure = signed_in("a.b.c", true).unwrap();
-    assert_eq!(secure, "ops_session=a.b.c; Path=/ops; HttpOnly; SameSite=Strict; Secure");
-    assert!(signed_out().to_str().unwrap().contains("Max-Age=0"));
-}
-
-#[test]
-fn what_browsers_would_not_keep_is_no_cookie() {
-    assert!(signed_in(&"x".repeat(3_900), true).is_some());
-    assert!(signed_in(&"x".repeat(4_096), true).is_none());
-    assert!(signed_in("a;b", true).is_none());
-    assert!(signed_in("a b", true).is_none());
-}
-
-#[test]
-fn the_cookie_is_found_among_others() {
-    let given = headers(&[("cookie", "a=1; ops_session=x.y.z;b=2"), ("cookie", "c=3")]);
-    assert_eq!(cookie(&given), Some("x.y.z"));
-    assert_eq!(cookie(&headers(&[("cookie", "my_ops_session=x; ops=y")])), None);
-    assert_eq!(cookie(&headers(&[])), None);
 }
 
 #[test]
