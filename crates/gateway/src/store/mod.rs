@@ -18,6 +18,7 @@ mod events;
 mod feed;
 mod findings;
 mod gates;
+mod grants;
 mod history;
 mod idempotency;
 mod intents;
