@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::caller::{Caller, ScopeSet, Tenant};
 use super::error::{AuthError, Claim};
 use super::jwt::LEEWAY_SECONDS;
+use crate::actors::is_reserved;
 
 /// What the claims of a token must be.
 #[derive(Debug, Clone)]
@@ -28,6 +29,9 @@ impl Expected {
         let actor = needed_text(claims, "sub", Claim::Subject)?;
         if actor.chars().count() > MAX_SUBJECT_CHARS || actor.chars().any(char::is_control) {
             return Err(AuthError::InvalidClaim(Claim::Subject));
+        }
+        if is_reserved(actor) {
+            return Err(AuthError::ReservedSubject);
         }
         let tenant = needed_text(claims, &self.tenant_claim, Claim::Tenant)?;
         let tenant =

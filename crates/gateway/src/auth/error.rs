@@ -46,6 +46,9 @@ pub enum AuthError {
     /// A claim is of the wrong type or form.
     #[error("invalid claim: {0}")]
     InvalidClaim(Claim),
+    /// `sub` is a name of the gateway's own actors.
+    #[error("reserved subject")]
+    ReservedSubject,
     /// The identity provider's keys were never had. The caller is not to blame: 503, not 401.
     #[error("no keys could be fetched")]
     KeysUnavailable,
@@ -106,6 +109,7 @@ impl AuthError {
             Self::Audience => "audience",
             Self::MissingClaim(_) => "missing_claim",
             Self::InvalidClaim(_) => "invalid_claim",
+            Self::ReservedSubject => "reserved_subject",
             Self::KeysUnavailable => "keys_unavailable",
         }
     }
@@ -118,6 +122,9 @@ impl AuthError {
             Self::TooLarge => "the token is too long",
             Self::Expired => "the token has expired",
             Self::KeysUnavailable => "tokens cannot be verified at the moment",
+            Self::ReservedSubject => {
+                "the token's `sub` must not begin with `gateway:`, which names the gateway's own actors"
+            }
             Self::Malformed(_)
             | Self::Header(_)
             | Self::Algorithm
@@ -148,7 +155,8 @@ impl AuthError {
             | Self::Issuer
             | Self::Audience
             | Self::MissingClaim(_)
-            | Self::InvalidClaim(_) => "Bearer error=\"invalid_token\"",
+            | Self::InvalidClaim(_)
+            | Self::ReservedSubject => "Bearer error=\"invalid_token\"",
         }
     }
 

@@ -64,7 +64,7 @@ fn token(
         ttl: args.ttl,
     };
     mint(&auth, &request, now).map_err(|error| match error {
-        MintError::NoLocalKey => CliError::Usage(error.to_string()),
+        MintError::NoLocalKey | MintError::ReservedSubject => CliError::Usage(error.to_string()),
         MintError::Signing(_) => CliError::Failed(error.to_string()),
     })
 }

@@ -54,7 +54,7 @@ pub(crate) struct DiscrepancyOut {
     /// How it was settled; `gone`: a sweep found that it holds no more.
     #[schema(required)]
     pub resolution: Option<DiscrepancyResolution>,
-    /// Who settled it: a token's `sub`, or `sweep`.
+    /// Who settled it: the `sub` of a token, or `gateway:sweep`.
     #[schema(required)]
     pub resolved_by: Option<String>,
     #[schema(required)]

@@ -27,7 +27,8 @@ pub(crate) struct EventOut {
     /// The operation that it belongs to; null where there was none.
     #[schema(required)]
     pub operation_id: Option<Uuid>,
-    /// Who did it: the `sub` of a token, or one of the gateway's own.
+    /// The actor: the `sub` of a token, or one of the gateway's own actors. Their names begin with `gateway:`, and a token
+    /// with such a `sub` is refused: `gateway:sweep`, `gateway:import`, `gateway:webhooks`.
     pub actor: String,
     /// The gateway's id of the request.
     pub request_id: String,

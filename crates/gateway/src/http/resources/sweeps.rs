@@ -32,7 +32,7 @@ pub(crate) struct SweepOut {
     /// The partner account.
     provider: String,
     state: SweepState,
-    /// Who asked for it: a token's `sub`, `schedule`, or `cli`.
+    /// Who asked for it: the `sub` of a token, `gateway:schedule`, or `gateway:cli`.
     requested_by: String,
     begun_at: DateTime<Utc>,
     #[schema(required)]
