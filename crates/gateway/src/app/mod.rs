@@ -44,7 +44,7 @@ pub use operations::OperationView;
 pub use organizations::AdoptInput;
 pub use overview::{DAYS, ENDED_LATELY, HOURS, Overview, QueuedOperation};
 pub use patch::Editable;
-pub use providers::{ProviderView, SweepView};
+pub use providers::{LastPass, Passes, ProviderView, SweepView};
 pub use sweeps::SweepStep;
 pub use webhooks::{
     Courier, DeliveryHeaders, NewWebhook, Posted, Replayable, Round, Sealer, SecretFault,
