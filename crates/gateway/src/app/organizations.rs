@@ -16,8 +16,8 @@ use crate::{
     operations::{Failure, FieldProblem, LocalEdit, LockRequest, Personal, observe},
     providers::Account,
     store::{
-        BeginCreate, Certainty, OperationKind, OrgStatus, Organization, OrganizationFilter, PageOf,
-        PageRequest, TenantScope,
+        BeginCreate, Certainty, EventType, OperationKind, OrgStatus, Organization,
+        OrganizationFilter, PageOf, PageRequest, TenantScope,
     },
 };
 
@@ -84,7 +84,7 @@ impl App {
                     org.certainty = Certainty::Unknown;
                 }
             }
-            let local = Some(("organization.observed", event));
+            let local = Some((EventType::OrganizationObserved, event));
             Ok(keep(local))
         };
         let context = WriteContext { key: None, if_match: None, ..context };

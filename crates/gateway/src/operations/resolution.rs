@@ -17,8 +17,8 @@ use super::{
 use crate::{
     providers::Account,
     store::{
-        Evidence, EvidenceKind, NextState, Operation, OperationKind, OperationState, Organization,
-        Outcome, Recorded, StoreError,
+        EventType, Evidence, EvidenceKind, NextState, Operation, OperationKind, OperationState,
+        Organization, Outcome, Recorded, StoreError,
     },
 };
 
@@ -116,7 +116,7 @@ impl Engine {
             next,
             change: &*change,
             members: &[],
-            event: Some("operation.resolved"),
+            event: Some(EventType::OperationResolved),
             actor: Some((resolver.actor.clone(), resolver.request_id.clone())),
             provider_request_id: None,
             is_accounted: false,

@@ -17,8 +17,8 @@ use super::{
 use crate::{
     providers::Account,
     store::{
-        Certainty, Evidence, EvidenceKind, NextState, Operation, OperationKind, OrgStatus,
-        Organization, Outcome, StoreResult,
+        Certainty, EventType, Evidence, EvidenceKind, NextState, Operation, OperationKind,
+        OrgStatus, Organization, Outcome, StoreResult,
     },
 };
 
@@ -78,7 +78,7 @@ impl Engine {
                 self.move_on(operation, next, Some(&evidence), &|_| {}, None).await
             }
             (Look::Quarantine, _) => {
-                let event = Some("operation.quarantined");
+                let event = Some(EventType::OperationQuarantined);
                 self.move_on(operation, NextState::Quarantined, Some(&evidence), &|_| {}, event)
                     .await
             }
@@ -148,7 +148,7 @@ impl Engine {
     ) -> StoreResult<()> {
         match closed {
             Err(error) if error.constraint() == Some("organizations_provider_org_id_key") => {
-                let event = Some("operation.quarantined");
+                let event = Some(EventType::OperationQuarantined);
                 let next = NextState::Quarantined;
                 self.move_on(operation, next, Some(evidence), &|_| {}, event).await
             }
@@ -169,7 +169,7 @@ impl Engine {
             return self.found(operation, account, (child, sight.was_so), evidence).await;
         }
         let change = |org: &mut Organization| assert_created(org, id);
-        let event = Some("organization.created");
+        let event = Some(EventType::OrganizationCreated);
         let closed =
             self.move_on(operation, NextState::Succeeded, Some(evidence), &change, event).await;
         self.or_quarantine(operation, evidence, closed).await

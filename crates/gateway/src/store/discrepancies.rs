@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     connect::Store,
     error::{StoreError, StoreResult, store_error},
+    event_types::EventType,
     events::{EventContext, append_event},
     idempotency::{KeyClaim, take_key},
     lane::{Tx, bounded},
@@ -271,7 +272,7 @@ impl Store {
         &self,
         settlement: &Settlement,
         organization_id: Option<Uuid>,
-        event: Option<(&str, &EventContext)>,
+        event: Option<(EventType, &EventContext)>,
         key: Option<&KeyClaim>,
     ) -> StoreResult<bool> {
         let tx = self.pool.begin().await?;
@@ -283,7 +284,7 @@ async fn settle_in(
     mut tx: Tx,
     settlement: &Settlement,
     organization_id: Option<Uuid>,
-    event: Option<(&str, &EventContext)>,
+    event: Option<(EventType, &EventContext)>,
     key: Option<&KeyClaim>,
 ) -> StoreResult<bool> {
     let is_free = match key {

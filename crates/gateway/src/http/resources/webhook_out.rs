@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct WebhookOut {
     pub id: Uuid,
     pub url: String,
-    /// The kinds of event that are told; empty for all.
+    /// The types of events to send; an empty list selects every event of an organization.
     pub types: Vec<String>,
     #[schema(required)]
     pub description: Option<String>,
