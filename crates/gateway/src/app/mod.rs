@@ -48,7 +48,7 @@ pub use providers::{LastPass, Passes, ProviderView, SweepView};
 pub use sweeps::SweepStep;
 pub use webhooks::{
     Courier, DeliveryHeaders, NewWebhook, Posted, Replayable, Round, Sealer, SecretFault,
-    ShownSecret, WEBHOOK_TEST, WebhookSecret, Webhooks,
+    ShownSecret, Unanswered, WEBHOOK_TEST, WebhookSecret, Webhooks,
 };
 pub use write::Written;
 

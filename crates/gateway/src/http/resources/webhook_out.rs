@@ -95,10 +95,11 @@ pub(crate) struct DeliveryOut {
     /// The status that the receiver last answered; null where it did not.
     #[schema(required)]
     pub last_status: Option<i32>,
-    /// What was last wrong.
+    /// Why the last attempt failed. The text is the same for an unknown name, an address outside the
+    /// public internet and a refused connection.
     #[schema(required)]
     pub last_error: Option<String>,
-    /// How long the last sending took.
+    /// How long the last attempt took; null where no public receiver was reached.
     #[schema(required)]
     pub last_latency_ms: Option<i32>,
     #[schema(required)]

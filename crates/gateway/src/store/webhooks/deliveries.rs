@@ -34,8 +34,8 @@ pub struct DeliveryEnd {
     pub status: Option<i32>,
     /// What was wrong.
     pub error: Option<String>,
-    /// How long it took.
-    pub millis: i32,
+    /// The duration in milliseconds; `None` where no public receiver was reached.
+    pub millis: Option<i32>,
     /// Why the webhook is told nothing more, if it is not.
     pub disable: Option<&'static str>,
     /// The webhook is told nothing more if nothing was delivered since then.

@@ -100,8 +100,8 @@ impl Store {
         Ok(PageOf::cut(items, page, total, |row| PageAfter { at: row.created_at, id: row.id }))
     }
 
-    /// Changes a webhook of the tenant's. Active again, it is told at once of what waits, and has its
-    /// time to fail again.
+    /// Changes a webhook that the scope covers. Activating it makes its pending deliveries due at once and restarts the time
+    /// that they may fail for.
     ///
     /// # Errors
     /// When the database fails.
@@ -114,7 +114,16 @@ impl Store {
         key: Option<&KeyClaim>,
     ) -> StoreResult<Keyed<Webhook>> {
         let write = sqlx::query_as::<_, WebhookRow>(
-            "update webhooks
+            "with woken as (
+                 update webhook_deliveries
+                 set next_attempt_at = now(), attempts = 0, first_attempt_at = null
+                 where id in (
+                     select d.id from webhook_deliveries d join webhooks w on w.id = d.webhook_id
+                     where w.id = $1 and ($2::text is null or w.tenant = $2) and w.state <> 'active'
+                       and $7 = 'active' and d.state = 'pending'
+                       -- A delivery that ends at this moment has a schedule of its own.
+                     for update of d skip locked))
+             update webhooks
              set url = coalesce($3, url), types = coalesce($4, types),
                  description = case when $5 then $6 else description end, state = coalesce($7, state),
                  disabled_reason = case when $7 is null then disabled_reason end,
