@@ -42,7 +42,7 @@ begin
                 where id = mapping.id and provider_org_id = mapping.stored
                 returning last_event)
             insert into events (type, tenant, organization_id, organization_sequence, actor, request_id, before, after)
-            select 'organization.updated', mapping.tenant, mapping.id, last_event, 'migration', 'migration-0010',
+            select 'organization.updated', mapping.tenant, mapping.id, last_event, 'gateway:migration', 'migration-0010',
                    jsonb_build_object('provider_org_id', mapping.stored),
                    jsonb_build_object('provider_org_id', mapping.canonical)
             from changed;
@@ -69,7 +69,7 @@ with live as (
 forgotten as (
     delete from discrepancies where id in (select id from live where is_double and state = 'suspected'))
 update discrepancies
-set state = 'resolved', resolution = 'gone', resolved_by = 'migration', resolved_at = now(), reason = null
+set state = 'resolved', resolution = 'gone', resolved_by = 'gateway:migration', resolved_at = now(), reason = null
 where id in (select id from live where is_double and state <> 'suspected');
 
 update discrepancies d set provider_org_id = r.canonical from renamed_discrepancies r where d.id = r.id;

@@ -62,7 +62,7 @@ async fn a_dry_run_changes_nothing_applying_adopts_and_doing_it_again_adopts_not
     assert_eq!(org["owner"]["email"], "seed-7@seed.test");
     let dump = world.dump().await;
     let events = dump.lines().filter(|line| line.contains("organization.adopted"));
-    assert_eq!(events.filter(|line| line.contains(",import,import-")).count(), 230);
+    assert_eq!(events.filter(|line| line.contains(",gateway:import,import-")).count(), 230);
 
     let again = world.command("import --provider scaleway --apply").run().await;
     assert!(again.stdout.contains("tenant: crm (the only one"), "{}", again.stdout);

@@ -284,7 +284,7 @@ async fn ids_that_an_earlier_version_stored_become_canonical() {
     ];
     assert_eq!(rows, expected);
     let changed: Vec<(Value, Value)> =
-        sqlx::query_as("select before, after from events where actor = 'migration'")
+        sqlx::query_as("select before, after from events where actor = 'gateway:migration'")
             .fetch_all(&pool)
             .await
             .unwrap();

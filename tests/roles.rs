@@ -149,3 +149,101 @@ async fn the_owner_migrates_an_empty_database_and_the_app_serves_it() {
     // Again does no harm.
     sqlx::raw_sql(ROLES).execute(&mut all).await.unwrap();
 }
+
+/// A database that `gateway_owner` migrated, with a connection of a superuser.
+async fn owned_database() -> (TestDatabase, PgConnection) {
+    let database = TestDatabase::new(&NOTHING).await.unwrap();
+    let mut all = PgConnection::connect(database.url()).await.unwrap();
+    sqlx::raw_sql("drop table _sqlx_migrations").execute(&mut all).await.unwrap();
+    sqlx::raw_sql(ROLES).execute(&mut all).await.unwrap();
+    migrate_as(&database, "gateway_owner").await;
+    (database, all)
+}
+
+async fn migrate_as(database: &TestDatabase, role: &str) {
+    let url = SecretString::from(database.url_as(role));
+    let store = Store::connect(&DatabaseSettings { url, max_connections: 2 }).await.unwrap();
+    store.migrate().await.unwrap();
+    store.close().await;
+}
+
+/// The roles of the gateway that have more than a login.
+async fn raised_roles(all: &mut PgConnection) -> Vec<String> {
+    sqlx::query_scalar(
+        "select rolname::text from pg_roles where rolname like 'gateway\\_%' and
+             (rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or rolreplication)",
+    )
+    .fetch_all(all)
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_superuser_that_runs_the_script_again_runs_no_code_of_the_owner() {
+    let (database, all) = owned_database().await;
+    let mut owner = connect(&database, "gateway_owner").await;
+    // Each raises the owner when a superuser runs it, and does nothing when another role does.
+    let raise =
+        "begin if (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+                     alter role gateway_app createrole; end if;";
+    let traps = format!(
+        "create or replace procedure public.apply_grants() language plpgsql as $$ {raise} end $$;
+         create function public.format(text, text) returns text language plpgsql as $$ {raise}
+             return pg_catalog.format($1, $2); end $$;
+         create function public.format(text, name) returns text language plpgsql as $$ {raise}
+             return pg_catalog.format($1, $2); end $$;"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(traps)).execute(&mut owner).await.unwrap();
+    let searched =
+        format!("alter database {} set search_path = public, pg_catalog", database.name());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(searched)).execute(&mut owner).await.unwrap();
+    all.close().await.unwrap();
+    let mut all = PgConnection::connect(database.url()).await.unwrap();
+    sqlx::raw_sql(ROLES).execute(&mut all).await.unwrap();
+    assert_eq!(raised_roles(&mut all).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn migrating_again_gives_roles_that_were_made_later_their_privileges() {
+    let (database, mut all) = owned_database().await;
+    let taken = "revoke all on all tables in schema public from gateway_app;
+                 revoke all on all tables in schema reporting_v1 from gateway_reader";
+    sqlx::raw_sql(taken).execute(&mut all).await.unwrap();
+    let count = "select count(*) from organizations";
+    let mut app = connect(&database, "gateway_app").await;
+    refused(&mut app, count).await;
+    migrate_as(&database, "gateway_owner").await;
+    sqlx::raw_sql(count).execute(&mut app).await.unwrap();
+    let mut reader = connect(&database, "gateway_reader").await;
+    sqlx::raw_sql("select count(*) from reporting_v1.organizations")
+        .execute(&mut reader)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_superuser_that_migrates_runs_no_grants_of_the_owner() {
+    let (database, mut all) = owned_database().await;
+    let mut owner = connect(&database, "gateway_owner").await;
+    let trap = "create or replace procedure public.apply_grants() language plpgsql as
+                $$ begin alter role gateway_owner superuser; end $$";
+    sqlx::raw_sql(trap).execute(&mut owner).await.unwrap();
+    let url = SecretString::from(database.url().to_owned());
+    let store = Store::connect(&DatabaseSettings { url, max_connections: 2 }).await.unwrap();
+    store.migrate().await.unwrap();
+    store.close().await;
+    assert_eq!(raised_roles(&mut all).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_script_gives_the_privileges_of_a_database_that_a_superuser_migrated() {
+    let database = TestDatabase::new(embedded_migrations()).await.unwrap();
+    let mut all = PgConnection::connect(database.url()).await.unwrap();
+    let taken = "revoke all on all tables in schema public from gateway_app";
+    sqlx::raw_sql(taken).execute(&mut all).await.unwrap();
+    let mut app = connect(&database, "gateway_app").await;
+    refused(&mut app, "select 1 from organizations").await;
+    sqlx::raw_sql(ROLES).execute(&mut all).await.unwrap();
+    sqlx::raw_sql("select 1 from organizations").execute(&mut app).await.unwrap();
+    refused(&mut app, "delete from events").await;
+}

@@ -136,7 +136,8 @@ async fn the_state_is_taken_over_with_an_event_and_usable_once_over_two_replicas
     assert_eq!((&now["status"], &now["usable"]), (&json!("active"), &json!(true)));
     let dump = world.dump().await;
     for event in ["organization.usable", "organization.observed"] {
-        let is_told = |row: &&str| row.contains(&format!(",{event},")) && row.contains(",sweep,");
+        let is_told =
+            |row: &&str| row.contains(&format!(",{event},")) && row.contains(",gateway:sweep,");
         assert_eq!(dump.lines().filter(is_told).count(), 1, "{event} is told once");
     }
 
@@ -151,7 +152,8 @@ async fn the_state_is_taken_over_with_an_event_and_usable_once_over_two_replicas
     swept(&world, "scaleway").await;
     assert_eq!(client.get(&path(&org)).await.expect(200)["status"], "closed");
     let dump = world.dump().await;
-    let is_told = |row: &&str| row.contains(",organization.usable,") && row.contains(",sweep,");
+    let is_told =
+        |row: &&str| row.contains(",organization.usable,") && row.contains(",gateway:sweep,");
     assert_eq!(dump.lines().filter(is_told).count(), 2, "once an edge");
     world.finish().await;
 }

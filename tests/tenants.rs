@@ -1,6 +1,7 @@
 //! Who may do what, over every route of the OpenAPI document; and whose rows are whose.
 
 use partner_gateway::auth::Scope;
+use sandbox::{ConsoleEdit, Provider};
 use serde_json::{Value, json};
 
 use crate::harness::{World, cloud_customer, commitments_customer};
@@ -117,5 +118,59 @@ async fn a_tenant_over_its_limit_is_told_when_to_come_back() {
     refused.problem(429, "rate_limited");
     world.client_of("shop").get("/v1/providers").await.expect(200);
     world.anonymous().get("/livez").await.expect(200);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_token_cannot_have_the_name_of_one_of_the_gateways_own_actors() {
+    let world = World::new().await;
+    let as_actor = |subject: &str| world.client_as(subject);
+    for sub in ["gateway:sweep", "gateway:import", "Gateway:anything"] {
+        let refused = as_actor(sub).get("/v1/organizations").await;
+        let problem = refused.problem(401, "unauthenticated");
+        assert!(problem["detail"].as_str().unwrap().contains("`gateway:`"), "{problem}");
+    }
+    let org = as_actor("sweep").create(&cloud_customer("cust-1")).await;
+    assert_eq!(org["customer_id"], "cust-1", "the name itself is free");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_tenant_sees_the_counts_of_its_own_organizations_alone() {
+    let settings =
+        crate::harness::Settings { settle_window: "0s", ..crate::harness::Settings::default() };
+    let world = World::with(settings).await;
+    let (crm, shop, admin) = (world.client(), world.client_of("shop"), world.admin());
+    let sweep_of = async |client: &crate::harness::Client, path: &str| {
+        client.get(path).await.expect(200)["sweep"].clone()
+    };
+    let before = sweep_of(&crm, "/v1/providers/scaleway").await;
+    assert_eq!(before["missing"], Value::Null, "nothing is known before the first pass");
+    let org = crm.create(&cloud_customer("cust-1")).await;
+    shop.create(&cloud_customer("cust-2")).await;
+    let there = org["provider_org_id"].as_str().unwrap().parse().unwrap();
+    let edit = ConsoleEdit { name: Some("By Hand".to_owned()), ..ConsoleEdit::default() };
+    world.providers().edit(there, edit).unwrap();
+    world.providers().seed(Provider::Scaleway, 3).unwrap();
+    admin.post("/v1/providers/scaleway/sweep", &json!({})).wait(60).await.expect(202);
+
+    let path = "/v1/providers/scaleway";
+    let counts = |sweep: &Value| {
+        ["listed", "unmapped", "missing", "drifted"].map(|name| sweep[name].clone())
+    };
+    let all = [json!(5), json!(3), json!(0), json!(1)];
+    assert_eq!(counts(&sweep_of(&admin, path).await), all);
+    let own = [Value::Null, Value::Null, json!(0), json!(1)];
+    assert_eq!(counts(&sweep_of(&crm, path).await), own);
+    let none = [Value::Null, Value::Null, json!(0), json!(0)];
+    assert_eq!(counts(&sweep_of(&shop, path).await), none);
+    for (client, is_admin) in [(&admin, true), (&shop, false)] {
+        let list = client.get("/v1/providers").await.expect(200);
+        let account = list["items"].as_array().unwrap().iter().find(|it| it["name"] == "scaleway");
+        let account = account.unwrap();
+        assert_eq!(account["sweep"]["listed"].is_null(), !is_admin, "{account}");
+        assert_eq!(account["health"]["rate_limit"]["remaining"].is_null(), !is_admin, "{account}");
+        assert!(!account["health"]["rate_limit"]["limit"].is_null(), "{account}");
+    }
     world.finish().await;
 }

@@ -169,7 +169,40 @@ async fn nothing_but_failures_for_days_disables_it() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_is_gone_is_told_no_more_until_it_is_back() {
+async fn a_webhook_that_was_answered_410_goes_on_from_that_event_when_it_is_active_again() {
+    let world = local().await;
+    let (client, receiver) = (world.client(), Receiver::start().await);
+    let made = hook(&client, &receiver).await;
+    receiver.answer(|_| 410);
+    let org = client.create(&cloud_customer("cust-1")).await;
+    receiver.until(|seen| !seen.is_empty()).await;
+    receiver.until_quiet(&client, &made).await;
+    let gone = client.get(&path(&made, "")).await.expect(200);
+    assert_eq!(gone["state"], "disabled");
+    assert!(gone["disabled_reason"].as_str().unwrap().contains("410"));
+    client.post(&path(&made, "/test"), &json!({})).await.problem(409, "webhook_not_active");
+    keep_busy(&client, &org, 1).await;
+    receiver.answer(|_| 204);
+    let back = client.patch(&path(&made, ""), &json!({"state": "active"})).await.expect(200);
+    assert_eq!((&back["state"], &back["disabled_reason"]), (&json!("active"), &Value::Null));
+    let seen = receiver.until(|seen| seen.iter().any(|post| post.number() == 2)).await;
+    let of_first: Vec<_> =
+        seen.iter().filter(|post| post.organization() == org["id"].as_str().unwrap()).collect();
+    let numbers: Vec<i64> = of_first.iter().map(|post| post.number()).collect();
+    assert_eq!(
+        numbers[..3],
+        [1, 1, 2],
+        "the event that was answered 410 comes again, then the next"
+    );
+    assert_eq!(of_first[0].id(), of_first[1].id());
+    receiver.until_quiet(&client, &made).await;
+    let all = deliveries(&client, &made).await;
+    assert!(all.iter().all(|delivery| delivery["state"] == "delivered"), "{all:?}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn deliveries_that_wait_get_their_whole_time_again_when_it_is_active_again() {
     let world = local().await;
     let (client, receiver) = (world.client(), Receiver::start().await);
     let made = hook(&client, &receiver).await;
@@ -177,15 +210,13 @@ async fn a_receiver_that_is_gone_is_told_no_more_until_it_is_back() {
     client.create(&cloud_customer("cust-1")).await;
     receiver.until(|seen| !seen.is_empty()).await;
     receiver.until_quiet(&client, &made).await;
-    let gone = client.get(&path(&made, "")).await.expect(200);
-    assert_eq!(gone["state"], "disabled");
-    assert!(gone["disabled_reason"].as_str().unwrap().contains("410"));
-    client.post(&path(&made, "/test"), &json!({})).await.problem(409, "webhook_not_active");
-    receiver.answer(|_| 204);
-    let back = client.patch(&path(&made, ""), &json!({"state": "active"})).await.expect(200);
-    assert_eq!((&back["state"], &back["disabled_reason"]), (&json!("active"), &Value::Null));
-    client.create(&cloud_customer("cust-2")).await;
-    receiver.until(|seen| seen.len() >= 2).await;
+    receiver.answer(|_| 500);
+    client.patch(&path(&made, ""), &json!({"state": "active"})).await.expect(200);
+    let before = receiver.seen().len();
+    receiver.until(|seen| seen.len() > before).await;
+    let first = deliveries(&client, &made).await[0].clone();
+    assert_eq!(first["state"], "pending", "{first}");
+    assert!(first["attempts"].as_i64() <= Some(1), "{first}");
     world.finish().await;
 }
 
@@ -298,6 +329,12 @@ async fn a_receiver_lies_on_the_public_internet() {
         "https://user:secret@hooks.acme.test/",
         "ftp://hooks.acme.test/",
         "hooks.acme.test",
+        "https://hooks.acme.test:0/",
+        "https://hooks.acme.test/\n",
+        "https://hooks.ac\tme.test/in",
+        "https://hooks.acme.test/in out",
+        " https://hooks.acme.test/",
+        "https:\\\\hooks.acme.test\\in",
     ] {
         let problem = client.post(HOOKS, &json!({"url": url})).await;
         let problem = problem.problem(422, "validation_failed");
@@ -382,5 +419,151 @@ async fn a_tenant_has_fifty_webhooks_at_most_and_one_deleted_makes_room() {
     client.delete(&path(&first, "")).await.expect(204);
     one_more().await.expect(201);
     one_more().await.problem(409, "too_many_webhooks");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_type_of_event_that_does_not_exist_is_refused_with_the_nearest() {
+    let world = World::new().await;
+    let client = world.client();
+    let body = |types: &[&str]| json!({"url": "https://hooks.acme.test/in", "types": types});
+    let wrong = client.post(HOOKS, &body(&["organization.created", "organization.lockd"])).await;
+    let wrong = wrong.problem(422, "validation_failed");
+    assert_eq!(wrong["errors"][0]["pointer"], "/types/1");
+    let message = wrong["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("`organization.locked`"), "{message}");
+    assert_eq!(client.get(HOOKS).await.expect(200)["items"], json!([]));
+    let made = client.post(HOOKS, &body(&["organization.locked"])).await.expect(201);
+    let edit = json!({"types": ["organisation.created"]});
+    client.patch(&path(&made, ""), &edit).await.problem(422, "validation_failed");
+    let filter = client.get("/v1/events?type=organization.lockd").await;
+    let message = filter.problem(422, "validation_failed")["errors"][0]["message"].to_string();
+    assert!(message.contains("`organization.locked`"), "{message}");
+    world.finish().await;
+}
+
+/// The events about webhooks that the client may see, each as its type, actor, request id, before and after.
+async fn changes(world: &World, client: &Client) -> Vec<Value> {
+    // The gateway gives them their numbers.
+    while world.app().store().unsealed_events().await.unwrap() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let page = client.get("/v1/events?limit=200").await.expect(200);
+    let of_webhooks = |event: &&Value| event["type"].as_str().unwrap().starts_with("webhook.");
+    page["items"].as_array().unwrap().iter().filter(of_webhooks).cloned().collect()
+}
+
+#[tokio::test]
+async fn each_change_of_a_webhook_is_an_event_with_its_actor_and_request() {
+    let world = local().await;
+    let (client, receiver) = (world.client(), Receiver::start().await);
+    let body =
+        json!({"url": format!("{}/hidden?token=hidden", receiver.url()), "description": "hidden"});
+    let made = client.post(HOOKS, &body).header("x-request-id", "r-create").await.expect(201);
+    let change = |edit: Value| client.patch(&path(&made, ""), &edit);
+    change(json!({"state": "paused"})).header("x-request-id", "r-pause").await.expect(200);
+    change(json!({"state": "paused"})).header("x-request-id", "r-same").await.expect(200);
+    change(json!({"state": "active"})).header("x-request-id", "r-active").await.expect(200);
+    let moved = json!({"url": format!("{}/elsewhere?hidden", receiver.url())});
+    change(moved).header("x-request-id", "r-move").await.expect(200);
+    for (action, body, status) in [
+        ("/test", json!({}), 202),
+        ("/rotate-secret", json!({}), 200),
+        ("/replay", json!({"after": 0}), 202),
+    ] {
+        let id = format!("r{}", action.replace('/', "-"));
+        client.post(&path(&made, action), &body).header("x-request-id", &id).await.expect(status);
+    }
+    let admin = world.admin();
+    admin.delete(&path(&made, "")).header("x-request-id", "r-delete").await.expect(204);
+
+    let seen = changes(&world, &client).await;
+    let told: Vec<_> = seen
+        .iter()
+        .map(|event| (event["type"].as_str().unwrap(), event["request_id"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("webhook.created", "r-create"),
+            ("webhook.updated", "r-pause"),
+            ("webhook.updated", "r-active"),
+            ("webhook.updated", "r-move"),
+            ("webhook.tested", "r-test"),
+            ("webhook.secret_rotated", "r-rotate-secret"),
+            ("webhook.replayed", "r-replay"),
+            ("webhook.deleted", "r-delete"),
+        ]
+    );
+    for event in &seen {
+        assert_eq!(event["after"]["webhook_id"], made["id"], "{event}");
+        assert_eq!(
+            (&event["organization_id"], &event["organization_sequence"]),
+            (&Value::Null, &Value::Null)
+        );
+        assert!(
+            !event.to_string().contains("hidden") && !event.to_string().contains("whsec"),
+            "{event}"
+        );
+    }
+    assert_eq!(seen[0]["actor"], "crm-service");
+    assert_ne!(seen[7]["actor"], "crm-service", "the admin deleted it");
+    assert_eq!(seen[1]["before"]["state"], "active");
+    assert_eq!(seen[1]["after"]["state"], "paused");
+    assert!(seen[3]["after"]["url"].as_str().unwrap().ends_with("/***"), "{}", seen[3]);
+    assert!(changes(&world, &world.client_of("shop")).await.is_empty());
+    let audit = world.command("audit verify").run().await;
+    assert!(audit.stdout.contains("faults: 0"), "{} {}", audit.stdout, audit.stderr);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn events_about_webhooks_are_sent_where_they_are_named() {
+    let world = local().await;
+    let (client, all, named) = (world.client(), Receiver::start().await, Receiver::start().await);
+    let everything = hook(&client, &all).await;
+    let body = json!({"url": named.url(), "types": ["webhook.updated", "webhook.disabled"]});
+    let watching = client.post(HOOKS, &body).await.expect(201);
+    all.answer(|_| 410);
+    let org = client.create(&cloud_customer("cust-1")).await;
+    let seen = named.until(|seen| !seen.is_empty()).await;
+    let disabled = seen[0].json();
+    assert_eq!(disabled["type"], "webhook.disabled");
+    assert_eq!(disabled["data"]["actor"], "gateway:webhooks");
+    assert_eq!(disabled["data"]["organization_id"], Value::Null);
+    assert_eq!(disabled["data"]["after"]["webhook_id"], everything["id"]);
+    all.answer(|_| 204);
+    keep_busy(&client, &org, 1).await;
+    client.patch(&path(&everything, ""), &json!({"state": "active"})).await.expect(200);
+    named.until(|seen| seen.len() >= 2).await;
+    all.until(|seen| seen.iter().any(|post| post.number() == 2)).await;
+    all.until_quiet(&client, &everything).await;
+    named.until_quiet(&client, &watching).await;
+    assert!(all.seen().iter().all(|post| !post.organization().is_empty()), "no event without one");
+    assert_eq!(named.seen().len(), 2);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn who_changes_a_webhook_is_in_the_log_without_its_url_and_secret() {
+    let world = World::with(Settings { gateways: 0, ..settings() }).await;
+    let command = world.command("serve").env("GATEWAY_TELEMETRY__LOG_LEVEL", "info");
+    let (mut running, _file) = command.env("GATEWAY_TELEMETRY__LOG_FORMAT", "json").start();
+    let client = Client::of(running.address().await, world.token("crm", all_scopes()));
+    let body = json!({"url": "https://hooks.acme.test/hidden-path?hidden-query"});
+    let made = client.post(HOOKS, &body).header("x-request-id", "r-log").await.expect(201);
+    client.delete(&path(&made, "")).await.expect(204);
+    running.signal(Signal::SIGTERM);
+    let (_, log) = running.ended().await;
+    let lines: Vec<&String> =
+        log.iter().filter(|line| line.contains("changed a webhook")).collect();
+    assert_eq!(lines.len(), 2, "{log:?}");
+    for (line, action) in lines.iter().zip(["create", "delete"]) {
+        assert!(line.contains(made["id"].as_str().unwrap()), "{line}");
+        assert!(line.contains("crm-service") && line.contains(action), "{line}");
+    }
+    assert!(lines[0].contains("r-log"), "{}", lines[0]);
+    let is_secret = |line: &String| line.contains("hidden") || line.contains("whsec_");
+    assert!(!log.iter().any(is_secret), "{log:?}");
     world.finish().await;
 }

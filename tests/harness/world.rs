@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use aws_lc_rs::hmac;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::Utc;
 use partner_gateway::{
     app::App,
@@ -13,6 +15,7 @@ use partner_gateway::{
 };
 use sandbox::{Control, Sandbox};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use test_database::TestDatabase;
 
 use super::{Client, Settings, settings::TOKEN_SECRET};
@@ -96,6 +99,22 @@ impl World {
     ) -> Client {
         let token = self.token(tenant, scopes.into_iter().collect());
         self.anonymous().with_token(token)
+    }
+
+    /// A client of the usual tenant whose token has this `sub`, though no such token would be made.
+    pub(crate) fn client_as(&self, subject: &str) -> Client {
+        let scopes = Scope::ALL.into_iter().filter(|scope| *scope != Scope::Admin);
+        let token = self.token(TENANT, scopes.collect());
+        let [header, claims, _] = token.split('.').collect::<Vec<_>>()[..] else {
+            panic!("a token has three parts")
+        };
+        let mut claims: Value =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+        claims["sub"] = subject.into();
+        let message = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, TOKEN_SECRET.as_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
+        self.anonymous().with_token(format!("{message}.{signature}"))
     }
 
     /// The same client at another gateway.

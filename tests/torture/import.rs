@@ -58,8 +58,7 @@ async fn bring_in(count: u64, run: &Run, report: &mut Report) -> Result<(), Faul
     providers.clear_requests();
     let begun = Instant::now();
     let told = world.command(&["import", "--provider", "scaleway", "--apply"]).await?;
-    let events =
-        "select count(*) from events where type = 'organization.adopted' and actor = 'import'";
+    let events = "select count(*) from events where type = 'organization.adopted' and actor = 'gateway:import'";
     let (there, events) =
         (world.count("select count(*) from organizations").await?, world.count(events).await?);
     let wrong = there.abs_diff(count) + events.abs_diff(count);

@@ -172,9 +172,7 @@ mod tests {
 
     fn child(email: Option<&str>, customer_id: Option<&str>, created: Option<i64>) -> ChildOrg {
         ChildOrg {
-            id: ProviderOrgIdFormat::Uuid
-                .parse("6170692e-7363-616c-6577-61792e636f6d")
-                .unwrap(),
+            id: ProviderOrgIdFormat::Uuid.parse("6170692e-7363-616c-6577-61792e636f6d").unwrap(),
             name: "Acme".to_owned(),
             status: Status::Active,
             lock: None,

@@ -2,12 +2,13 @@
 //! customers at several providers.
 //!
 //! Rooms, and who may know whom: `http` and `workers` know `app`; `app` knows `operations` and `routing`;
-//! those know `providers` and `store`. `auth`, `config` and `telemetry` are leaves.
+//! those know `providers` and `store`. `auth`, `actors`, `config` and `telemetry` are leaves.
 
 // First, since a macro is known only below the place where it stands.
 #[macro_use]
 pub mod crash_points;
 
+pub mod actors;
 pub mod app;
 pub mod auth;
 pub mod cli;

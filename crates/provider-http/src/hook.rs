@@ -5,7 +5,11 @@
 //! others, so that a name which answers otherwise the next moment leads nowhere else. Redirects are not
 //! followed, proxies not used, connections not kept, and little of an answer is read.
 
+mod failure;
+mod url;
+
 use std::{
+    cell::Cell,
     future::Future,
     io,
     net::{IpAddr, SocketAddr},
@@ -14,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use ::url::{Host, Url};
 use chrono::Utc;
 use http::HeaderMap;
 use reqwest::{
@@ -21,9 +26,12 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
     redirect,
 };
-use url::{Host, Url};
 
+use self::{failure::told, url::check_hook_url};
 use crate::{USER_AGENT, addresses::is_public, classify::retry_after};
+
+pub use failure::{HookFailure, HookFailureKind};
+pub use url::{HookUrlFault, read_hook_url};
 
 /// What is read of an answer at most, in bytes.
 const ANSWER_LIMIT: usize = 4 * 1024;
@@ -57,23 +65,6 @@ pub struct HookConfig {
     pub lookup: Lookup,
 }
 
-/// Why a URL cannot be a receiver's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum HookUrlFault {
-    /// It is not https.
-    #[error("must be https")]
-    Scheme,
-    /// It carries a user, a password or a fragment.
-    #[error("must not carry a user, a password or a fragment")]
-    Extras,
-    /// It has no host.
-    #[error("must have a host")]
-    Host,
-    /// Its host is not on the public internet.
-    #[error("must lead to the public internet")]
-    Private,
-}
-
 /// What a receiver answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HookAnswer {
@@ -85,10 +76,10 @@ pub struct HookAnswer {
     pub excerpt: String,
 }
 
-/// A receiver could not be asked, or did not answer: in one line, without the URL.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct HookFailure(pub String);
+tokio::task_local! {
+    /// Whether the addresses that an attempt connects to are all public.
+    static IS_PUBLIC: Cell<bool>;
+}
 
 /// What posts to receivers.
 pub struct HookClient {
@@ -103,32 +94,6 @@ impl std::fmt::Debug for HookClient {
             .field("allow_private", &self.allow_private)
             .finish_non_exhaustive()
     }
-}
-
-/// Looks a URL over as far as that is possible without looking its name up.
-///
-/// # Errors
-/// The first fault.
-pub fn check_hook_url(url: &Url, allow_private: bool) -> Result<(), HookUrlFault> {
-    let host = url.host().ok_or(HookUrlFault::Host)?;
-    let (is_local, is_private) = match &host {
-        Host::Domain(name) => {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
-            let is_local = name == "localhost" || name.ends_with(".localhost");
-            (is_local, is_local || !name.contains('.') || name.ends_with(".internal"))
-        }
-        Host::Ipv4(address) => (address.is_loopback(), !is_public(IpAddr::V4(*address))),
-        Host::Ipv6(address) => (address.is_loopback(), !is_public(IpAddr::V6(*address))),
-    };
-    let scheme_fits =
-        url.scheme() == "https" || (url.scheme() == "http" && allow_private && is_local);
-    if !scheme_fits {
-        return Err(HookUrlFault::Scheme);
-    }
-    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-        return Err(HookUrlFault::Extras);
-    }
-    if is_private && !allow_private { Err(HookUrlFault::Private) } else { Ok(()) }
 }
 
 impl HookClient {
@@ -156,7 +121,7 @@ impl HookClient {
             // A machine without CA certificates still reaches what is its own, without TLS.
             built = builder().tls_certs_only([]).build();
         }
-        let client = built.map_err(|error| HookFailure(told(&error)));
+        let client = built.map_err(|error| HookFailure::unreachable(told(&error)));
         Self { client, allow_private }
     }
 
@@ -172,10 +137,20 @@ impl HookClient {
         body: Vec<u8>,
     ) -> Result<HookAnswer, HookFailure> {
         check_hook_url(url, self.allow_private)
-            .map_err(|fault| HookFailure(format!("the URL {fault}")))?;
+            .map_err(|fault| HookFailure::unreachable(format!("the URL {fault}")))?;
         let client = self.client.as_ref().map_err(Clone::clone)?;
-        let sent = client.post(url.clone()).headers(headers).body(body).send().await;
-        let mut answer = sent.map_err(|error| HookFailure(told(&error.without_url())))?;
+        let request = client.post(url.clone()).headers(headers).body(body);
+        // A URL with an address needs no look-up; for a name the look-up decides.
+        let begins_public = match url.host() {
+            Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => is_public(IpAddr::V6(address)),
+            Some(Host::Domain(_)) | None => false,
+        };
+        let sent = IS_PUBLIC.scope(Cell::new(begins_public), async {
+            let sent = request.send().await;
+            sent.map_err(|error| HookFailure::of(&error.without_url(), IS_PUBLIC.with(Cell::get)))
+        });
+        let mut answer = sent.await?;
         let status = answer.status().as_u16();
         let retry_after = retry_after(answer.headers(), Utc::now());
         let mut read = Vec::new();
@@ -202,9 +177,12 @@ impl Resolve for Checked {
         Box::pin(async move {
             let found = found.await?;
             // One that is not allowed condemns all: a name has no business in both worlds.
-            if !allow_private && !found.iter().all(|address| is_public(*address)) {
-                return Err(HookFailure(NOT_PUBLIC.to_owned()).into());
+            let are_public = !found.is_empty() && found.iter().all(|address| is_public(*address));
+            if !allow_private && !are_public {
+                return Err(NOT_PUBLIC.into());
             }
+            // Outside an attempt's task nothing is known of the addresses, and they count as private.
+            let _unknown = IS_PUBLIC.try_with(|noted| noted.set(are_public));
             let addresses: Addrs = Box::new(found.into_iter().map(|ip| SocketAddr::new(ip, 0)));
             Ok(addresses)
         })
@@ -212,20 +190,6 @@ impl Resolve for Checked {
 }
 
 const NOT_PUBLIC: &str = "the name leads to an address that is not on the public internet";
-
-/// An error and its causes in one line.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !line.contains(&text) {
-            line = format!("{line}: {text}");
-        }
-        cause = error.source();
-    }
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
-}
 
 /// The beginning of an answer, in one line. What looks like an e-mail address or a key is left out: it
 /// may be anything, and is shown to people.
@@ -238,106 +202,4 @@ fn excerpt(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use wiremock::{
-        Mock, MockServer, ResponseTemplate,
-        matchers::{body_string, header, method, path},
-    };
-
-    use super::*;
-
-    /// Answers one list of addresses after the other, and the last one from then on.
-    fn scripted(answers: &[&[&str]]) -> (Lookup, Arc<Mutex<Vec<String>>>) {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let script: Vec<Vec<IpAddr>> = answers
-            .iter()
-            .map(|list| list.iter().map(|text| text.parse().unwrap()).collect())
-            .collect();
-        let log = Arc::clone(&asked);
-        let lookup: Lookup = Arc::new(move |name| {
-            let mut log = log.lock().unwrap();
-            let at = log.len().min(script.len() - 1);
-            log.push(name);
-            let found = script[at].clone();
-            Box::pin(async move { Ok(found) })
-        });
-        (lookup, asked)
-    }
-
-    fn client(allow_private: bool, lookup: Lookup) -> HookClient {
-        HookClient::new(HookConfig { timeout: Duration::from_secs(2), allow_private, lookup })
-    }
-
-    #[test]
-    fn urls_lead_to_the_public_internet_by_tls() {
-        let fault = |url: &str, allow| check_hook_url(&url.parse().unwrap(), allow).err();
-        assert_eq!(fault("https://hooks.acme.test/in?x=1", false), None);
-        assert_eq!(fault("https://1.1.1.1:8443/", false), None);
-        for (url, found) in [
-            ("http://hooks.acme.test/", HookUrlFault::Scheme),
-            ("ftp://hooks.acme.test/", HookUrlFault::Scheme),
-            ("https://a:b@hooks.acme.test/", HookUrlFault::Extras),
-            ("https://hooks.acme.test/#x", HookUrlFault::Extras),
-            ("https://localhost/", HookUrlFault::Private),
-            ("https://x.LOCALHOST./", HookUrlFault::Private),
-            ("https://metadata/", HookUrlFault::Private),
-            ("https://metadata.google.internal/", HookUrlFault::Private),
-            ("https://127.1/", HookUrlFault::Private),
-            ("https://0x7f.0.0.1/", HookUrlFault::Private),
-            ("https://2130706433/", HookUrlFault::Private),
-            ("https://169.254.169.254/latest", HookUrlFault::Private),
-            ("https://[::1]/", HookUrlFault::Private),
-            ("https://[::ffff:10.0.0.1]/", HookUrlFault::Private),
-            ("mailto:x@acme.test", HookUrlFault::Host),
-        ] {
-            assert_eq!(fault(url, false), Some(found), "{url}");
-        }
-        assert_eq!(fault("http://127.0.0.1:9/", true), None);
-        assert_eq!(fault("https://10.0.0.1/", true), None);
-        assert_eq!(fault("http://10.0.0.1/", true), Some(HookUrlFault::Scheme));
-    }
-
-    #[tokio::test]
-    async fn a_name_that_turns_private_leads_nowhere() {
-        let (lookup, asked) = scripted(&[&["192.0.2.1"], &["127.0.0.1"], &["1.1.1.1", "10.0.0.1"]]);
-        let client = client(false, lookup);
-        let url: Url = "https://rebind.acme.test/".parse().unwrap();
-        for _ in 0..3 {
-            let failure = client.post(&url, HeaderMap::new(), Vec::new()).await.unwrap_err();
-            assert!(failure.0.contains(NOT_PUBLIC), "{failure}");
-        }
-        assert_eq!(asked.lock().unwrap().len(), 3, "once for each attempt");
-    }
-
-    #[tokio::test]
-    async fn a_post_goes_to_the_address_that_was_looked_up_and_follows_nothing() {
-        let server = MockServer::start().await;
-        Mock::given(method("POST"))
-            .and(path("/in"))
-            .and(header("webhook-id", "msg_1"))
-            .and(body_string("{}"))
-            .respond_with(
-                ResponseTemplate::new(302)
-                    .insert_header("location", "/elsewhere")
-                    .insert_header("retry-after", "7")
-                    .set_body_string("go\n away  to owner@acme.test"),
-            )
-            .expect(1)
-            .mount(&server)
-            .await;
-        let (lookup, asked) = scripted(&[&["127.0.0.1"]]);
-        let url = format!("http://hooks.localhost:{}/in", server.address().port());
-        let headers = HeaderMap::from_iter([(
-            http::HeaderName::from_static("webhook-id"),
-            http::HeaderValue::from_static("msg_1"),
-        )]);
-        let client = client(true, lookup);
-        let answer = client.post(&url.parse().unwrap(), headers, b"{}".to_vec()).await.unwrap();
-        assert_eq!((answer.status, answer.retry_after), (302, Some(Duration::from_secs(7))));
-        assert_eq!(answer.excerpt, "go away to ***");
-        assert_eq!(*asked.lock().unwrap(), ["hooks.localhost"]);
-        assert_eq!(server.received_requests().await.unwrap().len(), 1);
-    }
-}
+mod tests;

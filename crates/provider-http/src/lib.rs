@@ -28,8 +28,8 @@ pub use client::{ClientConfig, ClientError, HttpClient};
 pub use credentials::{AccountKeys, InvalidSecret, one_line};
 pub use document::{DocumentClient, DocumentError};
 pub use hook::{
-    HookAnswer, HookClient, HookConfig, HookFailure, HookUrlFault, Lookup, check_hook_url,
-    system_lookup,
+    HookAnswer, HookClient, HookConfig, HookFailure, HookFailureKind, HookUrlFault, Lookup,
+    read_hook_url, system_lookup,
 };
 pub use signals::{AccountSignals, LastError, RateLimit, SignalSnapshot};
 pub use trace::{InvalidTraceParent, TRACE_CONTEXT, TraceContext, with_trace_context};

@@ -150,7 +150,8 @@ impl Call {
                     next: next.make(),
                     change: &outcome_change,
                     members: &members,
-                    event: has_event.then_some("organization.changed"),
+                    event: has_event
+                        .then_some(partner_gateway::store::EventType::OrganizationObserved),
                     actor: None,
                     provider_request_id: None,
                     is_accounted,

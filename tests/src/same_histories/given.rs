@@ -133,7 +133,7 @@ impl Planned {
                     provider_request_id: None,
                     operation_id: None,
                 };
-                let local = Some(("organization.updated", context));
+                let local = Some((partner_gateway::store::EventType::OrganizationUpdated, context));
                 Ok(Plan {
                     operation: None,
                     new_customer_id,

@@ -197,7 +197,7 @@ fn plan_of(world: &World, action: &Action, org: &mut Organization) -> Plan {
                 provider_request_id: None,
                 operation_id: None,
             };
-            let local = Some(("organization.updated", context));
+            let local = Some((partner_gateway::store::EventType::OrganizationUpdated, context));
             let new_customer_id = customer_id.clone();
             Plan { operation: None, new_customer_id, must_send_now: false, local, settles: None }
         }

@@ -183,7 +183,7 @@ fn judge_row(audit: &mut Audit, last: &FeedHead, row: &FeedRow) {
     } else {
         return;
     };
-    audit.fault(Some(row.sequence), Some(row.organization_id), wrong);
+    audit.fault(Some(row.sequence), row.organization_id, wrong);
 }
 
 async fn judge_end(store: &Store, audit: &mut Audit, end: &End) -> StoreResult<()> {
@@ -225,7 +225,7 @@ async fn judge_events(store: &Store, audit: &mut Audit) -> StoreResult<()> {
         let Some(last) = places.last() else { return Ok(()) };
         after = last.id;
         for place in places.iter().filter(|place| !place.is_known) {
-            audit.fault(None, Some(place.organization_id), Tampering::OutsideTheFeed);
+            audit.fault(None, place.organization_id, Tampering::OutsideTheFeed);
         }
     }
 }

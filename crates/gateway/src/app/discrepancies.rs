@@ -17,8 +17,8 @@ use crate::{
     operations::LocalEdit,
     store::{
         Discrepancy, DiscrepancyFilter, DiscrepancyKind, DiscrepancyResolution, DiscrepancyState,
-        FieldDifference, IdempotencyRecord, Operation, OperationKind, OrgStatus, Organization,
-        PageOf, PageRequest, Plan, Settlement, TenantScope,
+        EventType, FieldDifference, IdempotencyRecord, Operation, OperationKind, OrgStatus,
+        Organization, PageOf, PageRequest, Plan, Settlement, TenantScope,
     },
 };
 
@@ -212,7 +212,7 @@ impl App {
                 org.locks.clear();
             }
             edit.apply_to(org);
-            let plan = keep(Some(("discrepancy.accepted", event)));
+            let plan = keep(Some((EventType::DiscrepancyAccepted, event)));
             let new_customer_id = edit.customer_id.clone();
             Ok(Plan { new_customer_id, settles: Some(settlement), ..plan })
         };
@@ -251,7 +251,7 @@ impl App {
         let (app, event, organization_id) =
             (Arc::clone(self), context.event(), found.organization_id);
         let dismiss = async move {
-            let event = Some(("discrepancy.dismissed", &event));
+            let event = Some((EventType::DiscrepancyDismissed, &event));
             app.store.settle_discrepancy(&settlement, organization_id, event, claim.as_ref()).await
         };
         if self.detached(dismiss).await?? { Ok(()) } else { Err(AppError::DiscrepancyNotOpen) }

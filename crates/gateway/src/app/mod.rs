@@ -45,11 +45,11 @@ pub use import::{
 pub use operations::{CandidateView, OperationView};
 pub use overview::{DAYS, ENDED_LATELY, HOURS, Overview, QueuedOperation};
 pub use patch::Editable;
-pub use providers::{ProviderView, SweepView};
+pub use providers::{LastPass, Passes, ProviderView, SweepView};
 pub use sweeps::SweepStep;
 pub use webhooks::{
     Courier, DeliveryHeaders, NewWebhook, Posted, Replayable, Round, Sealer, SecretFault,
-    ShownSecret, WEBHOOK_TEST, WebhookSecret, Webhooks,
+    ShownSecret, Unanswered, WEBHOOK_TEST, WebhookSecret, Webhooks,
 };
 pub use write::Written;
 

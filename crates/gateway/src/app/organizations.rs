@@ -16,7 +16,7 @@ use crate::{
     operations::{Failure, LockRequest, Personal, observe},
     providers::Account,
     store::{
-        Certainty, OperationKind, Organization, OrganizationFilter, PageOf, PageRequest,
+        Certainty, EventType, OperationKind, Organization, OrganizationFilter, PageOf, PageRequest,
         TenantScope,
     },
 };
@@ -69,7 +69,7 @@ impl App {
                     org.certainty = Certainty::Unknown;
                 }
             }
-            let local = Some(("organization.observed", event));
+            let local = Some((EventType::OrganizationObserved, event));
             Ok(keep(local))
         };
         let context = WriteContext { key: None, if_match: None, ..context };

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     operations::{FieldProblem, LocalEdit, UpdateRequest},
     providers::Account,
-    store::{LateChange, OperationKind, Organization, Plan},
+    store::{EventType, LateChange, OperationKind, Organization, Plan},
 };
 
 /// The fields of an organization that a caller may change, with their values.
@@ -114,7 +114,7 @@ fn plan_of(
         request.patch.customer_id.clone().or_else(|| request.local.customer_id.clone());
     if request.patch.is_empty() {
         request.local.apply_to(org);
-        let local = Some(("organization.updated", context.event()));
+        let local = Some((EventType::OrganizationUpdated, context.event()));
         return Plan { new_customer_id, ..keep(local) };
     }
     let mut sent = json!(request);

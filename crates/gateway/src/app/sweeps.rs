@@ -17,6 +17,7 @@ use super::{
     error::{AppError, AppResult},
 };
 use crate::{
+    actors::GatewayActor,
     operations::{differences, observe_state, shown_fields},
     providers::Account,
     store::{
@@ -298,7 +299,7 @@ impl App {
             lease: self.engine.lease(),
             then,
             event: EventContext {
-                actor: "sweep".to_owned(),
+                actor: GatewayActor::Sweep.as_str().to_owned(),
                 request_id: sweep.request_id.clone(),
                 provider_request_id: None,
                 operation_id: None,

@@ -15,9 +15,9 @@ use crate::{
     operations::{Failure, FailureCode},
     providers::Account,
     store::{
-        BeginOptions, BeginUpdate, EventContext, IdempotencyRecord, KeyClaim, NewOperation,
-        Operation, OperationKind, OperationState, OrgStatus, Organization, Plan, Refused,
-        StoreError, TenantScope,
+        BeginOptions, BeginUpdate, EventContext, EventType, IdempotencyRecord, KeyClaim,
+        NewOperation, Operation, OperationKind, OperationState, OrgStatus, Organization, Plan,
+        Refused, StoreError, TenantScope,
     },
 };
 
@@ -276,7 +276,7 @@ pub(super) fn send(operation: NewOperation) -> Plan {
 }
 
 /// The plan that sends nothing.
-pub(super) fn keep(local: Option<(&'static str, EventContext)>) -> Plan {
+pub(super) fn keep(local: Option<(EventType, EventContext)>) -> Plan {
     Plan { operation: None, new_customer_id: None, must_send_now: false, local, settles: None }
 }
 

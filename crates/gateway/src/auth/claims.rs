@@ -9,6 +9,7 @@ use super::caller::{Caller, Tenant};
 use super::error::{AuthError, Claim};
 use super::jwt::LEEWAY_SECONDS;
 use super::scopes::ScopeRules;
+use crate::actors::is_reserved;
 use crate::config::AuthConfig;
 
 /// The rules for the claims of a token.
@@ -43,6 +44,9 @@ impl Expected {
         let actor = needed_text(claims, "sub", Claim::Subject)?;
         if actor.chars().count() > MAX_SUBJECT_CHARS || actor.chars().any(char::is_control) {
             return Err(AuthError::InvalidClaim(Claim::Subject));
+        }
+        if is_reserved(actor) {
+            return Err(AuthError::ReservedSubject);
         }
         let claim = || Claim::Tenant(Arc::clone(&self.tenant_claim));
         let tenant = needed_text(claims, &self.tenant_claim, claim())?;

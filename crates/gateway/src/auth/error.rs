@@ -80,6 +80,9 @@ pub enum AuthError {
         /// Seconds until the next fetch is allowed.
         retry_after: u64,
     },
+    /// `sub` is a name of the gateway's own actors.
+    #[error("reserved subject")]
+    ReservedSubject,
 }
 
 /// A claim that a token must or may have.
@@ -158,6 +161,7 @@ impl AuthError {
             Self::KeysUnavailable { .. } => "keys_unavailable",
             Self::KeysStale { .. } => "keys_stale",
             Self::KeyPending { .. } => "key_pending",
+            Self::ReservedSubject => "reserved_subject",
         }
     }
 
@@ -209,6 +213,10 @@ impl AuthError {
             Self::KeyPending { .. } => {
                 "the token cannot be verified at the moment: its key is not in the key set that was \
                  fetched last; try again after the time in Retry-After"
+            }
+            Self::ReservedSubject => {
+                "the token is not valid: `sub` must not begin with `gateway:`, which names the gateway's own \
+                 actors"
             }
             Self::TooLarge => {
                 return format!("the token is too long: it may have {MAX_TOKEN_BYTES} bytes");
@@ -272,7 +280,8 @@ impl AuthError {
             | Self::Issuer
             | Self::Audience
             | Self::MissingClaim(_)
-            | Self::InvalidClaim(_) => None,
+            | Self::InvalidClaim(_)
+            | Self::ReservedSubject => None,
         }
     }
 

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::caller::{ScopeSet, Tenant};
 use super::keys::wire_algorithm;
 use super::scopes::ScopeRules;
+use crate::actors::{RESERVED_PREFIX, is_reserved};
 use crate::config::{AuthConfig, AuthKey, SigningAlgorithm};
 
 /// What a token shall say.
@@ -30,6 +31,11 @@ pub struct MintRequest {
 /// Why no token was made.
 #[derive(Debug, thiserror::Error)]
 pub enum MintError {
+    /// The gateway would refuse the token.
+    #[error(
+        "`--sub` must not begin with `{RESERVED_PREFIX}`, which names the gateway's own actors"
+    )]
+    ReservedSubject,
     /// Tokens are signed by somebody else.
     #[error("auth.hmac_secret: is not configured, and only with it can tokens be made here")]
     NoLocalKey,
@@ -47,13 +53,16 @@ pub enum MintError {
 /// Makes a token that is good from `now` on.
 ///
 /// # Errors
-/// [`MintError::NoLocalKey`] where the configuration has no shared secret, and [`MintError::ScopeMap`]
-/// where the token would not grant the requested scopes.
+/// [`MintError::NoLocalKey`] where the configuration has no shared secret, [`MintError::ReservedSubject`] where no
+/// token may have this subject, and [`MintError::ScopeMap`] where the token would not grant the requested scopes.
 pub fn mint(
     config: &AuthConfig,
     request: &MintRequest,
     now: DateTime<Utc>,
 ) -> Result<SecretString, MintError> {
+    if is_reserved(&request.subject) {
+        return Err(MintError::ReservedSubject);
+    }
     let secret = match &config.key {
         AuthKey::Hmac(secret) => secret,
         AuthKey::Jwks { .. } | AuthKey::Public { .. } => return Err(MintError::NoLocalKey),

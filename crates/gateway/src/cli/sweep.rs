@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{CliError, ConfigArgs};
 use crate::{
+    actors::GatewayActor,
     app::{App, AppError, SweepStep},
     config::Config,
     providers::Account,
@@ -58,7 +59,8 @@ async fn sweep(database: &Database, config: &Config, name: &str) -> Result<Sweep
     let account = account.ok_or_else(|| CliError::Failed("the account is gone".to_owned()))?;
     let request_id = Uuid::now_v7().to_string();
     let lease = Some(app.engine().lease());
-    let requested = app.request_sweep(name, ("cli", &request_id), lease).await;
+    let requested =
+        app.request_sweep(name, (GatewayActor::CommandLine.as_str(), &request_id), lease).await;
     let (sweep, is_ours) = requested.map_err(|error| failed(&error))?;
     let ended = carry(&app, &account, sweep, is_ours).await;
     app.engine().drain().await;

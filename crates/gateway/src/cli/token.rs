@@ -64,7 +64,9 @@ fn token(
         ttl: args.ttl,
     };
     mint(&auth, &request, now).map_err(|error| match error {
-        MintError::NoLocalKey | MintError::ScopeMap => CliError::Usage(error.to_string()),
+        MintError::NoLocalKey | MintError::ReservedSubject | MintError::ScopeMap => {
+            CliError::Usage(error.to_string())
+        }
         MintError::Signing(_) => CliError::Failed(error.to_string()),
     })
 }

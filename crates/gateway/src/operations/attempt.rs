@@ -21,8 +21,8 @@ use super::{
 use crate::{
     providers::Account,
     store::{
-        Evidence, EvidenceKind, NextState, Operation, OperationKind, OperationState, Organization,
-        Outcome, Recorded, SendPhase, StoreError, StoreResult,
+        EventType, Evidence, EvidenceKind, NextState, Operation, OperationKind, OperationState,
+        Organization, Outcome, Recorded, SendPhase, StoreError, StoreResult,
     },
 };
 
@@ -199,7 +199,7 @@ impl Engine {
             look_after: Duration::ZERO,
             absent_since: None,
         };
-        let event = Some("operation.unknown");
+        let event = Some(EventType::OperationUnknown);
         self.move_on(operation, next, Some(evidence), &unsettle, event).await?;
         self.announce(operation.id);
         let claimed = self
@@ -224,7 +224,11 @@ impl Engine {
         let change = move |org: &mut Organization| {
             if is_create { fail(org) } else { settle(org, readable) }
         };
-        let event = if is_create { "organization.create_rejected" } else { "operation.rejected" };
+        let event = if is_create {
+            EventType::OrganizationCreateRejected
+        } else {
+            EventType::OperationRejected
+        };
         let next = NextState::Rejected { error: failure.to_value() };
         self.move_on(operation, next, evidence, &change, Some(event)).await
     }
@@ -299,14 +303,14 @@ fn failure_evidence(operation: &Operation, error: &Error, personal: &Personal) -
     }
 }
 
-pub(super) fn success_event(kind: OperationKind) -> &'static str {
+pub(super) fn success_event(kind: OperationKind) -> EventType {
     match kind {
-        OperationKind::Create => "organization.created",
-        OperationKind::Update => "organization.updated",
-        OperationKind::Lock => "organization.locked",
-        OperationKind::Unlock => "organization.unlocked",
-        OperationKind::Invite => "members.invited",
-        OperationKind::AdminRole => "admin_role.requested",
+        OperationKind::Create => EventType::OrganizationCreated,
+        OperationKind::Update => EventType::OrganizationUpdated,
+        OperationKind::Lock => EventType::OrganizationLocked,
+        OperationKind::Unlock => EventType::OrganizationUnlocked,
+        OperationKind::Invite => EventType::MembersInvited,
+        OperationKind::AdminRole => EventType::AdminRoleRequested,
     }
 }
 

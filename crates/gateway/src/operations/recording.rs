@@ -7,7 +7,8 @@ use tracing::warn;
 
 use super::{counters, engine::Engine};
 use crate::store::{
-    Evidence, NextState, Operation, Organization, Outcome, Recorded, StoreError, StoreResult,
+    EventType, Evidence, NextState, Operation, Organization, Outcome, Recorded, StoreError,
+    StoreResult,
 };
 
 impl Engine {
@@ -18,7 +19,7 @@ impl Engine {
         next: NextState,
         evidence: Option<&Evidence>,
         change: &(dyn Fn(&mut Organization) + Send + Sync),
-        event: Option<&'static str>,
+        event: Option<EventType>,
     ) -> StoreResult<()> {
         let provider_request_id = evidence.and_then(|e| e.provider_request_id.clone());
         let outcome = Outcome {

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     providers::Account,
     store::{
-        Evidence, EvidenceKind, NextState, Operation, OperationKind, OperationState, Organization,
-        Outcome, Recorded, StoreError,
+        EventType, Evidence, EvidenceKind, NextState, Operation, OperationKind, OperationState,
+        Organization, Outcome, Recorded, StoreError,
     },
 };
 
@@ -146,7 +146,7 @@ impl Engine {
             next: decision.next.clone(),
             change: &*change,
             members: &[],
-            event: Some("operation.resolved"),
+            event: Some(EventType::OperationResolved),
             actor: Some((resolver.actor.clone(), resolver.request_id.clone())),
             provider_request_id: None,
             is_accounted: false,

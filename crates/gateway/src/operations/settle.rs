@@ -19,8 +19,8 @@ use super::{
 use crate::{
     providers::Account,
     store::{
-        Certainty, CreateKeys, Evidence, EvidenceKind, NextState, Operation, OperationKind,
-        OperationState, OrgStatus, Organization, Outcome, StoreError, StoreResult,
+        Certainty, CreateKeys, EventType, Evidence, EvidenceKind, NextState, Operation,
+        OperationKind, OperationState, OrgStatus, Organization, Outcome, StoreError, StoreResult,
     },
 };
 
@@ -73,7 +73,7 @@ impl Engine {
                 self.move_on(operation, next, Some(&evidence), &|_| {}, None).await
             }
             (Look::Quarantine, _) => {
-                let event = Some("operation.quarantined");
+                let event = Some(EventType::OperationQuarantined);
                 self.move_on(operation, NextState::Quarantined, Some(&evidence), &|_| {}, event)
                     .await
             }
@@ -198,7 +198,7 @@ impl Engine {
                 Box::pin(self.lose_track(operation, account, evidence)).await
             }
             Err(error) if error.constraint() == Some("organizations_provider_org_id_key") => {
-                let event = Some("operation.quarantined");
+                let event = Some(EventType::OperationQuarantined);
                 let next = NextState::Quarantined;
                 self.move_on(operation, next, Some(evidence), &|_| {}, event).await
             }
@@ -219,7 +219,7 @@ impl Engine {
             return self.found(operation, account, (child, sight.was_so), evidence).await;
         }
         let change = |org: &mut Organization| assert_created(org, id);
-        let event = Some("organization.created");
+        let event = Some(EventType::OrganizationCreated);
         let closed =
             self.move_on(operation, NextState::Succeeded, Some(evidence), &change, event).await;
         self.or_quarantine(operation, account, evidence, closed).await

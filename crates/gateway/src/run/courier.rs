@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use provider_http::{HookClient, HookConfig, check_hook_url, system_lookup};
+use provider_http::{HookClient, HookConfig, HookFailureKind, read_hook_url, system_lookup};
 use url::Url;
 
 use crate::{
-    app::{Courier, DeliveryHeaders, Posted},
+    app::{Courier, DeliveryHeaders, Posted, Unanswered},
     config::WebhooksConfig,
 };
 
@@ -32,10 +32,13 @@ impl HttpCourier {
         if url.len() > LONGEST_URL {
             return Err(format!("must have at most {LONGEST_URL} bytes"));
         }
-        let url: Url = url.parse().map_err(|_error| "must be an absolute URL".to_owned())?;
-        check_hook_url(&url, self.allow_private).map_err(|fault| fault.to_string())?;
-        Ok(url)
+        read_hook_url(url, self.allow_private).map_err(|fault| fault.to_string())
     }
+}
+
+/// A failure that is the same for the tenant and for the log.
+fn plain(shown: String) -> Unanswered {
+    Unanswered { reason: shown.clone(), shown, is_reached: false }
 }
 
 #[async_trait]
@@ -49,15 +52,20 @@ impl Courier for HttpCourier {
         url: &str,
         headers: DeliveryHeaders,
         body: Vec<u8>,
-    ) -> Result<Posted, String> {
-        let url = self.read(url).map_err(|fault| format!("the URL {fault}"))?;
+    ) -> Result<Posted, Unanswered> {
+        let url = self.read(url).map_err(|fault| plain(format!("the URL {fault}")))?;
         let mut map = HeaderMap::with_capacity(headers.len());
         for (name, value) in headers {
             let value = HeaderValue::try_from(value);
-            let value = value.map_err(|_error| format!("the header {name} cannot be sent"))?;
+            let value =
+                value.map_err(|_error| plain(format!("the header {name} cannot be sent")))?;
             map.insert(HeaderName::from_static(name), value);
         }
-        let answer = self.client.post(&url, map, body).await.map_err(|failure| failure.0)?;
+        let answer = self.client.post(&url, map, body).await.map_err(|failure| Unanswered {
+            shown: failure.kind.to_string(),
+            is_reached: failure.kind != HookFailureKind::Unreachable,
+            reason: failure.reason,
+        })?;
         Ok(Posted {
             status: answer.status,
             retry_after: answer.retry_after,

@@ -4,6 +4,7 @@ use super::{
     begin::BeginCreate,
     connect::Store,
     error::{StoreResult, store_error},
+    event_types::EventType,
     events::{EventContext, append_event},
     idempotency::{KeyClaim, take_key},
     intents::{claim_customer, insert_organization},
@@ -45,7 +46,7 @@ impl Store {
         }
         insert_organization(tx.get()?, org).await?;
         let mut after = org.clone();
-        append_event(tx.get()?, "organization.adopted", context, None, &mut after).await?;
+        append_event(tx.get()?, EventType::OrganizationAdopted, context, None, &mut after).await?;
         save_organization(tx.get()?, org, &mut after).await?;
         tx.commit().await.map_err(store_error)?;
         Ok(BeginCreate::AlreadyMapped(Box::new(after)))

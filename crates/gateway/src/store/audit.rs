@@ -15,8 +15,8 @@ use super::{
 pub struct FeedRow {
     /// Its number.
     pub sequence: i64,
-    /// The organization, as the feed has it.
-    pub organization_id: Uuid,
+    /// The organization, as the feed has it; `None` for an event about a webhook.
+    pub organization_id: Option<Uuid>,
     /// The hash that is kept.
     pub hash: ChainHash,
     tenant: String,
@@ -49,10 +49,12 @@ impl FeedRow {
         })
     }
 
-    /// It comes after its organization's event before it, which is there.
+    /// Whether the organization's event before this one is there and has a lower number in the feed. An event without
+    /// an organization has no such order.
     #[must_use]
     pub fn is_in_order(&self) -> bool {
-        let is_first = self.event.as_ref().is_some_and(|event| event.organization_sequence == 1);
+        let number = self.event.as_ref().map(|event| event.organization_sequence);
+        let is_first = matches!(number, Some(None | Some(1)));
         is_first || self.previous.is_some_and(|previous| previous < self.sequence)
     }
 }
@@ -91,7 +93,7 @@ pub struct EventPlace {
     /// Its id.
     pub id: i64,
     /// Its organization.
-    pub organization_id: Uuid,
+    pub organization_id: Option<Uuid>,
     /// It is in the feed, or waits to be.
     pub is_known: bool,
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{
     discrepancies::Settlement,
+    event_types::EventType,
     events::EventContext,
     gates::CreateBudget,
     idempotency::{IdempotencyRecord, KeyClaim},
@@ -93,7 +94,7 @@ pub struct Plan {
     /// It cannot wait for another operation to end.
     pub must_send_now: bool,
     /// Who makes a change that is the gateway's alone, and its event.
-    pub local: Option<(&'static str, EventContext)>,
+    pub local: Option<(EventType, EventContext)>,
     /// The discrepancy that it settles.
     pub settles: Option<Settlement>,
 }

@@ -62,8 +62,8 @@ pub(super) struct EventText {
     pub(super) id: i64,
     pub(super) event_type: String,
     pub(super) tenant: String,
-    pub(super) organization_id: Uuid,
-    pub(super) organization_sequence: i64,
+    pub(super) organization_id: Option<Uuid>,
+    pub(super) organization_sequence: Option<i64>,
     pub(super) operation_id: Option<Uuid>,
     pub(super) actor: String,
     pub(super) request_id: String,
@@ -88,8 +88,9 @@ impl EventText {
         parts.add(Some(&self.id.to_be_bytes()));
         parts.add(Some(self.event_type.as_bytes()));
         parts.add(Some(self.tenant.as_bytes()));
-        parts.add(Some(self.organization_id.as_bytes()));
-        parts.add(Some(&self.organization_sequence.to_be_bytes()));
+        parts.add(self.organization_id.as_ref().map(|id| id.as_bytes().as_slice()));
+        let number = self.organization_sequence.map(i64::to_be_bytes);
+        parts.add(number.as_ref().map(<[u8; 8]>::as_slice));
         parts.add(self.operation_id.as_ref().map(|id| id.as_bytes().as_slice()));
         parts.add(Some(self.actor.as_bytes()));
         parts.add(Some(self.request_id.as_bytes()));
@@ -127,8 +128,8 @@ mod tests {
             id: 7,
             event_type: "organization.updated".to_owned(),
             tenant: "crm".to_owned(),
-            organization_id: Uuid::from_u128(1),
-            organization_sequence: 2,
+            organization_id: Some(Uuid::from_u128(1)),
+            organization_sequence: Some(2),
             operation_id: None,
             actor: "crm-service".to_owned(),
             request_id: "r".to_owned(),
@@ -147,12 +148,14 @@ mod tests {
 
     #[test]
     fn every_part_counts() {
-        let changes: [fn(&mut EventText); 13] = [
+        let changes: [fn(&mut EventText); 15] = [
             |event| event.id = 8,
             |event| event.event_type = "organization.locked".to_owned(),
             |event| event.tenant = "shop".to_owned(),
-            |event| event.organization_id = Uuid::from_u128(2),
-            |event| event.organization_sequence = 3,
+            |event| event.organization_id = Some(Uuid::from_u128(2)),
+            |event| event.organization_id = None,
+            |event| event.organization_sequence = Some(3),
+            |event| event.organization_sequence = None,
             |event| event.operation_id = Some(Uuid::from_u128(0)),
             |event| event.actor = "crm".to_owned(),
             |event| event.request_id = String::new(),

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{
     error::{StoreError, StoreResult, store_error},
+    grants::apply_grants,
     lane::{Doubt, Lane, bounded},
 };
 
@@ -159,7 +160,7 @@ impl Store {
         Ok(())
     }
 
-    /// Applies what is missing of `migrations/`, under an advisory lock.
+    /// Applies the pending migrations under an advisory lock, then gives the roles their privileges.
     ///
     /// # Errors
     /// When a migration fails, or the database has one that this gateway does not know.
@@ -170,7 +171,10 @@ impl Store {
         let options = (*self.pool.pool().connect_options()).clone();
         let options = options.options([("statement_timeout", "0"), ("lock_timeout", "60s")]);
         let mut connection = connect_in_time(&options).await?;
-        let migrated = MIGRATOR.run(&mut connection).await.map_err(failed);
+        let migrated = match MIGRATOR.run(&mut connection).await {
+            Ok(()) => apply_grants(&mut connection).await,
+            Err(error) => Err(failed(error)),
+        };
         let closed = connection.close().await.map_err(store_error);
         migrated.and(closed)
     }

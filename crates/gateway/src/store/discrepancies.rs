@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     connect::Store,
     error::{StoreError, StoreResult, store_error},
+    event_types::EventType,
     events::{EventContext, append_event},
     idempotency::{KeyClaim, take_key},
     lane::{Tx, bounded},
@@ -245,18 +246,23 @@ impl Store {
         Ok(PageOf::cut(items, page, total, |d| PageAfter { at: d.first_seen_at, id: d.id }))
     }
 
-    /// How many discrepancies of each kind are open. A kind of which there is none is left out.
+    /// How many discrepancies of each kind are open, at one provider or at all. A kind of which there is none is left
+    /// out.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn open_discrepancies(
         &self,
         scope: &TenantScope,
+        provider: Option<&str>,
     ) -> StoreResult<Vec<(DiscrepancyKind, i64)>> {
         sqlx::query!(
             r#"select kind, count(*) as "count!" from discrepancies
-               where state = 'open' and ($1::text is null or tenant = $1) group by kind"#,
-            scope.tenant()
+               where state = 'open' and ($1::text is null or tenant = $1)
+                 and ($2::text is null or provider = $2)
+               group by kind"#,
+            scope.tenant(),
+            provider
         )
         .fetch_all(&self.pool)
         .await
@@ -328,7 +334,7 @@ impl Store {
         &self,
         settlement: &Settlement,
         organization_id: Option<Uuid>,
-        event: Option<(&str, &EventContext)>,
+        event: Option<(EventType, &EventContext)>,
         key: Option<&KeyClaim>,
     ) -> StoreResult<bool> {
         let tx = self.pool.begin().await?;
@@ -340,7 +346,7 @@ async fn settle_in(
     mut tx: Tx,
     settlement: &Settlement,
     organization_id: Option<Uuid>,
-    event: Option<(&str, &EventContext)>,
+    event: Option<(EventType, &EventContext)>,
     key: Option<&KeyClaim>,
 ) -> StoreResult<bool> {
     let is_free = match key {

@@ -1,4 +1,6 @@
 //! The audit and change feed: one row for each change, numbered without a gap within an organization.
+//!
+//! An event about a webhook belongs to a tenant and to no organization.
 
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
@@ -6,11 +8,12 @@ use uuid::Uuid;
 
 use super::{
     error::{StoreResult, store_error},
+    event_types::EventType,
     model::Organization,
 };
 
-/// What stands in the feed in place of personal data.
-const MASK: &str = "***";
+/// Replaces personal data in the feed.
+pub(super) const MASK: &str = "***";
 
 /// Who did it and by which request.
 #[derive(Debug, Clone)]
@@ -29,7 +32,7 @@ pub struct EventContext {
 /// makes the organization usable, or unusable, that is an event of its own, whoever made the change.
 pub(super) async fn append_event(
     connection: &mut PgConnection,
-    event_type: &str,
+    event_type: EventType,
     context: &EventContext,
     before: Option<&Organization>,
     after: &mut Organization,
@@ -40,7 +43,7 @@ pub(super) async fn append_event(
 /// As [`append_event`], where the change itself may be none, and may come with warnings.
 pub(super) async fn append_events(
     connection: &mut PgConnection,
-    event_type: Option<&str>,
+    event_type: Option<EventType>,
     context: &EventContext,
     before: Option<&Organization>,
     after: &mut Organization,
@@ -51,33 +54,57 @@ pub(super) async fn append_events(
         if !warnings.is_empty() {
             new["warnings"] = Value::Array(warnings);
         }
-        insert(connection, event_type, context, after, (old, new)).await?;
+        insert_of(connection, event_type, context, after, (old, new)).await?;
     }
     let is_usable = after.is_usable();
     if is_usable != before.is_some_and(Organization::is_usable) {
-        let edge = if is_usable { "organization.usable" } else { "organization.unusable" };
+        let edge =
+            if is_usable { EventType::OrganizationUsable } else { EventType::OrganizationUnusable };
         let changed = (Some(json!({ "usable": !is_usable })), json!({ "usable": is_usable }));
-        insert(connection, edge, context, after, changed).await?;
+        insert_of(connection, edge, context, after, changed).await?;
     }
     Ok(())
 }
 
-async fn insert(
+/// Adds an event about a webhook of a tenant.
+pub(super) async fn append_webhook_event(
     connection: &mut PgConnection,
-    event_type: &str,
+    event_type: EventType,
+    context: &EventContext,
+    tenant: &str,
+    changed: (Option<Value>, Value),
+) -> StoreResult<()> {
+    insert(connection, event_type, context, (tenant, None), changed).await
+}
+
+async fn insert_of(
+    connection: &mut PgConnection,
+    event_type: EventType,
     context: &EventContext,
     after: &mut Organization,
-    (old, new): (Option<Value>, Value),
+    changed: (Option<Value>, Value),
 ) -> StoreResult<()> {
     after.last_event += 1;
+    let subject = (after.tenant.as_str(), Some((after.id, after.last_event)));
+    insert(connection, event_type, context, subject, changed).await
+}
+
+/// Writes an event of a tenant, with the organization and its number there if it belongs to one.
+async fn insert(
+    connection: &mut PgConnection,
+    event_type: EventType,
+    context: &EventContext,
+    (tenant, organization): (&str, Option<(Uuid, i64)>),
+    (old, new): (Option<Value>, Value),
+) -> StoreResult<()> {
     sqlx::query!(
         "insert into events (type, tenant, organization_id, organization_sequence, operation_id, actor,
                              request_id, provider_request_id, before, after)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        event_type,
-        after.tenant,
-        after.id,
-        after.last_event,
+        event_type.as_str(),
+        tenant,
+        organization.map(|(id, _)| id),
+        organization.map(|(_, number)| number),
         context.operation_id,
         context.actor,
         context.request_id,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     connect::Store,
     error::{StoreResult, store_error},
+    event_types::EventType,
     model::TenantScope,
 };
 
@@ -19,9 +20,9 @@ pub struct FeedEvent {
     /// What happened, such as `organization.created`.
     pub event_type: String,
     /// To which organization.
-    pub organization_id: Uuid,
+    pub organization_id: Option<Uuid>,
     /// Its number within the organization: 1, 2, 3 … without a gap.
-    pub organization_sequence: i64,
+    pub organization_sequence: Option<i64>,
     /// The operation that it belongs to.
     pub operation_id: Option<Uuid>,
     /// Who did it.
@@ -44,7 +45,7 @@ pub struct FeedFilter {
     /// One organization's.
     pub organization_id: Option<Uuid>,
     /// One kind of event.
-    pub event_type: Option<String>,
+    pub event_type: Option<EventType>,
 }
 
 impl Store {
@@ -102,7 +103,7 @@ fn push_filter(
     if let Some(id) = filter.organization_id {
         query.push(" and f.organization_id = ").push_bind(id);
     }
-    if let Some(event_type) = &filter.event_type {
-        query.push(" and f.type = ").push_bind(event_type.clone());
+    if let Some(event_type) = filter.event_type {
+        query.push(" and f.type = ").push_bind(event_type.as_str());
     }
 }

@@ -10,6 +10,7 @@ use super::{
     error::{StoreResult, store_error},
     model::Organization,
 };
+use crate::actors::GatewayActor;
 
 /// Something that does not agree.
 pub(super) struct Finding<'a> {
@@ -236,11 +237,12 @@ pub(super) async fn close_findings(
          forgotten as (
              delete from discrepancies where id in (select id from held where state = 'suspected'))
          update discrepancies
-         set state = 'resolved', resolution = 'gone', resolved_by = 'sweep', resolved_at = now(), reason = null
+         set state = 'resolved', resolution = 'gone', resolved_by = $4, resolved_at = now(), reason = null
          where id in (select id from held where state <> 'suspected')",
         provider,
         kind.as_str(),
-        ids
+        ids,
+        GatewayActor::Sweep.as_str()
     )
     .execute(connection)
     .await

@@ -107,7 +107,7 @@ impl Store {
     ) -> StoreResult<Vec<PastEvent>> {
         sqlx::query_as!(
             PastEvent,
-            r#"select f.sequence as "sequence?", e.type as event_type, e.organization_sequence,
+            r#"select f.sequence as "sequence?", e.type as event_type, e.organization_sequence as "organization_sequence!",
                       e.operation_id, e.actor, e.request_id, e.before, e.after, e.at
                from events e left join event_feed f on f.event_id = e.id
                where e.organization_id = $1 order by e.organization_sequence desc limit $2"#,

@@ -229,7 +229,7 @@ async fn save_locally(
     if let Some((event, context)) = &plan.local
         && !after.is_same_but_for_observation(before)
     {
-        append_event(connection, event, context, Some(before), after).await?;
+        append_event(connection, *event, context, Some(before), after).await?;
     }
     save_organization(connection, before, after).await?;
     if before.customer_id != after.customer_id {

@@ -14,10 +14,12 @@ mod connect;
 mod counts;
 mod discrepancies;
 mod error;
+mod event_types;
 mod events;
 mod feed;
 mod findings;
 mod gates;
+mod grants;
 mod history;
 mod idempotency;
 mod intents;
@@ -54,6 +56,7 @@ pub use discrepancies::{
     FieldDifference, Settlement,
 };
 pub use error::{StoreError, StoreResult};
+pub use event_types::{EventType, UnknownEventType};
 pub use events::EventContext;
 pub use feed::{FeedEvent, FeedFilter};
 pub use gates::CreateBudget;

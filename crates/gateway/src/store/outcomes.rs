@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     connect::Store,
     error::{StoreError, StoreResult, store_error},
+    event_types::EventType,
     events::{EventContext, append_events},
     gates::{note_create_success, note_read, note_unknown_create},
     lane::{Tx, bounded, traced},
@@ -73,7 +74,7 @@ pub struct Outcome<'a> {
     /// Who was invited by it.
     pub members: &'a [Member],
     /// The event, if it is one.
-    pub event: Option<&'static str>,
+    pub event: Option<EventType>,
     /// Who did it, where it was not the operation's own actor.
     pub actor: Option<(String, String)>,
     /// The provider's id of the request.

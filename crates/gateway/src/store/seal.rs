@@ -162,7 +162,8 @@ async fn write(
     let sequences: Vec<i64> = links.iter().map(|(sequence, _)| *sequence).collect();
     let hashes: Vec<Vec<u8>> = links.iter().map(|(_, hash)| hash.as_bytes().to_vec()).collect();
     let tenants: Vec<String> = events.iter().map(|event| event.tenant.clone()).collect();
-    let organizations: Vec<Uuid> = events.iter().map(|event| event.organization_id).collect();
+    let organizations: Vec<Option<Uuid>> =
+        events.iter().map(|event| event.organization_id).collect();
     let types: Vec<String> = events.iter().map(|event| event.event_type.clone()).collect();
     sqlx::query!(
         "insert into event_feed (sequence, event_id, tenant, organization_id, type, hash)
@@ -170,7 +171,7 @@ async fn write(
         &sequences,
         &ids,
         &tenants,
-        &organizations,
+        &organizations as _,
         &types,
         &hashes
     )

@@ -13,6 +13,7 @@ use super::{
     connect::Store,
     discrepancies::{DiscrepancyKind, FieldDifference},
     error::{StoreResult, store_error},
+    event_types::EventType,
     events::{EventContext, append_event},
     findings::{
         Finding, Noted, Stranger, close_findings, note_finding, note_strangers, touch_findings,
@@ -256,8 +257,14 @@ async fn look(
         return Ok(Looked::MustLookAgain);
     }
     if has_changed {
-        append_event(connection, "organization.observed", &page.event, Some(before), &mut after)
-            .await?;
+        append_event(
+            connection,
+            EventType::OrganizationObserved,
+            &page.event,
+            Some(before),
+            &mut after,
+        )
+        .await?;
         save_organization(connection, before, &mut after).await?;
     }
     if fields.is_empty() {
@@ -294,7 +301,8 @@ pub(super) async fn note(
     let noted = note_finding(connection, &finding).await?;
     if noted.is_news {
         let before = org.clone();
-        append_event(connection, "discrepancy.opened", &page.event, Some(&before), org).await?;
+        append_event(connection, EventType::DiscrepancyOpened, &page.event, Some(&before), org)
+            .await?;
         save_organization(connection, &before, org).await?;
     }
     Ok(noted)

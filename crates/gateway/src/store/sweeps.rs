@@ -14,6 +14,7 @@ use super::{
     rows::interval,
     sweep_rows::{Sweep, SweepPhase, SweepRow, SweepState, Sweeps},
 };
+use crate::actors::GatewayActor;
 
 impl Store {
     /// Plans the next pass of an account, where none is planned or it is planned for later than `every`
@@ -55,11 +56,12 @@ impl Store {
                  update sweep_schedule set next_at = now() + $2
                  where provider = $1 and next_at <= now() returning provider)
              insert into sweeps (id, provider, actor, request_id)
-             select $3, provider, 'schedule', $3::uuid::text from due
+             select $3, provider, $4, $3::uuid::text from due
              on conflict (provider) where state = 'running' do nothing",
             provider,
             interval(every),
-            Uuid::now_v7()
+            Uuid::now_v7(),
+            GatewayActor::Schedule.as_str()
         )
         .execute(&self.pool)
         .await

@@ -73,7 +73,7 @@ impl Gauges {
         gauge!(WEBHOOKS_OLDEST_PENDING).set(backlog.oldest_seconds as f64);
         gauge!(OPERATIONS_OLDEST_UNKNOWN).set(store.oldest_unknown_age().await?);
         gauge!(EVENTS_UNSEALED).set(store.unsealed_events().await? as f64);
-        let open = store.open_discrepancies(&TenantScope::All).await?;
+        let open = store.open_discrepancies(&TenantScope::All, None).await?;
         for kind in DiscrepancyKind::ALL {
             let count = open.iter().find(|(of, _)| of == kind).map_or(0.0, |(_, n)| *n as f64);
             gauge!(DISCREPANCIES_OPEN, "kind" => kind.as_str()).set(count);

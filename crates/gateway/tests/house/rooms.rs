@@ -8,11 +8,11 @@ use super::source::{Named, named_paths, root, rust_files};
 const COMPOSITION: [&str; 4] = ["main", "lib", "cli", "run"];
 
 /// Told to by everybody; they know nobody.
-const LEAVES: [&str; 2] = ["config", "telemetry"];
+const LEAVES: [&str; 3] = ["actors", "config", "telemetry"];
 
 /// The arrows of docs/ARCHITECTURE.md. They run downwards only, and a room may reach past the one below
 /// it: what a floor answers is told in the words of the store.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("http", &["auth", "app", "operations", "routing", "providers", "store"]),
     ("workers", &["app", "operations", "store"]),
     ("app", &["operations", "routing", "providers", "store"]),
@@ -21,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("providers", &[]),
     ("store", &[]),
     ("auth", &[]),
+    ("actors", &[]),
     ("config", &[]),
     ("telemetry", &[]),
     ("crash_points", &[]),

@@ -94,6 +94,8 @@ impl List<'_> {
             ("sub", json!(7)),
             ("sub", json!("a\nb")),
             ("sub", json!("s".repeat(256))),
+            ("sub", json!("gateway:sweep")),
+            ("sub", json!("Gateway:import")),
             ("tenant", Value::Null),
             ("tenant", json!("")),
             ("tenant", json!(["crm"])),

@@ -27,6 +27,7 @@ use self::{
 };
 use super::adopt::found_at;
 use crate::{
+    actors::GatewayActor,
     operations::{now, observe},
     providers::Account,
     store::{
@@ -39,8 +40,6 @@ pub use listing::Undiscoverable;
 pub use map::CustomerMap;
 pub use row::{ImportOutcome, ImportRow};
 
-/// Who is told to have done it.
-const ACTOR: &str = "import";
 /// Adoptions that are under way at once: enough to keep the database busy, few beside a gateway's own.
 const AT_ONCE: usize = 8;
 
@@ -261,7 +260,7 @@ impl<'a> Import<'a> {
         }
         let org = self.mapping(&child, &row);
         let context = EventContext {
-            actor: ACTOR.to_owned(),
+            actor: GatewayActor::Import.as_str().to_owned(),
             request_id: self.run.clone(),
             provider_request_id: None,
             operation_id: None,

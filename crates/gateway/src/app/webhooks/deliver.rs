@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Instant};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures::future::join_all;
 use serde_json::{Value, json};
+use tracing::info;
 
 use super::{
-    DeliveryHeaders,
+    DeliveryHeaders, Unanswered,
     schedule::{Sending, judge},
     secret::SecretFault,
     sign,
@@ -70,8 +71,19 @@ impl App {
         let begun = Instant::now();
         let answer = match self.signed(delivery, now) {
             Ok((headers, body)) => self.webhooks.courier.post(&delivery.url, headers, body).await,
-            Err(fault) => Err(fault.to_string()),
+            Err(fault) => {
+                let shown = fault.to_string();
+                Err(Unanswered { reason: shown.clone(), shown, is_reached: false })
+            }
         };
+        if let Err(failure) = &answer {
+            info!(
+                webhook_id = %delivery.webhook_id,
+                delivery_id = %delivery.id,
+                reason = failure.reason,
+                "failed to reach a webhook's receiver"
+            );
+        }
         let took = begun.elapsed();
         let sending = Sending {
             attempts: delivery.attempts,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use tracing::info;
 use uuid::Uuid;
 
 use super::secret::{SecretFault, WebhookSecret};
@@ -10,8 +11,8 @@ use crate::{
     app::{App, AppError, AppResult, WriteContext},
     operations::{FieldProblem, now},
     store::{
-        DeliveryState, KeyClaim, Keyed, PageOf, PageRequest, StoreResult, TenantScope, Webhook,
-        WebhookDelivery, WebhookEdit, WebhookState,
+        DeliveryState, EventType, KeyClaim, Keyed, PageOf, PageRequest, StoreResult, TenantScope,
+        Webhook, WebhookDelivery, WebhookEdit, WebhookState,
     },
 };
 
@@ -27,8 +28,8 @@ const OLD_SIGNS_FOR: TimeDelta = TimeDelta::hours(24);
 pub struct NewWebhook {
     /// Where events are posted.
     pub url: String,
-    /// The kinds of event; empty for all.
-    pub types: Vec<String>,
+    /// The types of events; an empty list selects every event of an organization.
+    pub types: Vec<EventType>,
     /// The tenant's own words.
     pub description: Option<String>,
     /// What is wrong with the request by our own rules.
@@ -80,7 +81,7 @@ impl App {
             id,
             tenant: context.tenant.clone(),
             url: new.url,
-            types: new.types,
+            types: new.types.iter().map(|named| named.as_str().to_owned()).collect(),
             description: new.description,
             state: WebhookState::Active,
             disabled_reason: None,
@@ -91,10 +92,13 @@ impl App {
             created_at: now(),
             updated_at: now(),
         };
-        let app = Arc::clone(self);
-        let create = async move { app.store.create_webhook(&row, MOST, claim.as_ref()).await };
+        let (app, by) = (Arc::clone(self), context.event());
+        let create = async move { app.store.create_webhook(&row, MOST, &by, claim.as_ref()).await };
         match self.detached(create).await?? {
-            Keyed::Done(webhook) => Ok(ShownSecret { webhook, secret, replayed: false }),
+            Keyed::Done(webhook) => {
+                log_change(&context, id, "create");
+                Ok(ShownSecret { webhook, secret, replayed: false })
+            }
             Keyed::Taken => self.shown_again(&context, &scope).await,
             Keyed::Missing => Err(AppError::TooManyWebhooks(MOST)),
         }
@@ -136,21 +140,29 @@ impl App {
             return Err(AppError::Invalid(faults));
         }
         let scope = context.scope.clone();
-        self.change(&context, id, move |app, claim| async move {
-            app.store.edit_webhook(&scope, id, &edit, claim.as_ref()).await
+        let by = context.event();
+        self.change(&context, id, "update", move |app, claim| async move {
+            app.store.edit_webhook(&scope, id, &edit, &by, claim.as_ref()).await
         })
         .await
     }
 
-    /// Takes a webhook of the caller's away.
+    /// Deletes a webhook of the caller's.
     ///
     /// # Errors
     /// `NotFound` where there is none for this caller.
-    pub async fn delete_webhook(self: &Arc<Self>, scope: TenantScope, id: Uuid) -> AppResult<()> {
-        let app = Arc::clone(self);
-        let deleted =
-            self.detached(async move { app.store.delete_webhook(&scope, id).await }).await??;
-        if deleted { Ok(()) } else { Err(AppError::NotFound("webhook")) }
+    pub async fn delete_webhook(
+        self: &Arc<Self>,
+        context: WriteContext,
+        id: Uuid,
+    ) -> AppResult<()> {
+        let (app, by, scope) = (Arc::clone(self), context.event(), context.scope.clone());
+        let delete = async move { app.store.delete_webhook(&scope, id, &by).await };
+        if !self.detached(delete).await?? {
+            return Err(AppError::NotFound("webhook"));
+        }
+        log_change(&context, id, "delete");
+        Ok(())
     }
 
     /// Gives a webhook of the caller's another secret. The old one signs along for a day.
@@ -164,11 +176,12 @@ impl App {
     ) -> AppResult<ShownSecret> {
         let secret = WebhookSecret::random().map_err(unsealed)?;
         let sealed = self.webhooks.sealer.seal(id, &secret).map_err(unsealed)?;
-        let (scope, until) = (context.scope.clone(), now() + OLD_SIGNS_FOR);
+        let (scope, by, until) = (context.scope.clone(), context.event(), now() + OLD_SIGNS_FOR);
         let rotate = move |app: Arc<Self>, claim: Option<KeyClaim>| async move {
-            app.store.rotate_webhook_secret(&scope, id, &sealed, until, claim.as_ref()).await
+            let claim = claim.as_ref();
+            app.store.rotate_webhook_secret(&scope, id, &sealed, until, &by, claim).await
         };
-        let changed = self.change(&context, id, rotate).await?;
+        let changed = self.change(&context, id, "rotate_secret", rotate).await?;
         if changed.replayed {
             return self.shown_again(&context, &context.scope).await;
         }
@@ -185,9 +198,9 @@ impl App {
         id: Uuid,
         after: i64,
     ) -> AppResult<Replayable<Webhook>> {
-        let scope = context.scope.clone();
-        self.change(&context, id, move |app, claim| async move {
-            app.store.replay_webhook(&scope, id, after, claim.as_ref()).await
+        let (scope, by) = (context.scope.clone(), context.event());
+        self.change(&context, id, "replay", move |app, claim| async move {
+            app.store.replay_webhook(&scope, id, after, &by, claim.as_ref()).await
         })
         .await
     }
@@ -212,11 +225,13 @@ impl App {
                 return Err(AppError::WebhookNotActive(webhook.state));
             }
         }
-        let app = Arc::clone(self);
-        let test =
-            async move { app.store.test_webhook(id, WEBHOOK_TEST, now(), claim.as_ref()).await };
+        let (app, by) = (Arc::clone(self), context.event());
+        let test = async move {
+            app.store.test_webhook(id, WEBHOOK_TEST, now(), &by, claim.as_ref()).await
+        };
         match self.detached(test).await?? {
             Keyed::Done(delivery) => {
+                log_change(&context, id, "test");
                 self.webhook_news.notify_one();
                 let value = found(self.store.get_delivery(&context.scope, delivery).await?)?;
                 Ok(Replayable { value, replayed: false })
@@ -231,6 +246,7 @@ impl App {
         self: &Arc<Self>,
         context: &WriteContext,
         id: Uuid,
+        action: &'static str,
         write: impl FnOnce(Arc<Self>, Option<KeyClaim>) -> F,
     ) -> AppResult<Replayable<Webhook>>
     where
@@ -247,6 +263,7 @@ impl App {
         };
         match self.detached(write(Arc::clone(self), claim)).await?? {
             Keyed::Done(value) => {
+                log_change(context, id, action);
                 self.webhook_news.notify_one();
                 Ok(Replayable { value, replayed: false })
             }
@@ -304,6 +321,11 @@ impl App {
         let message = self.webhooks.courier.fault_of(url).filter(|_| !url.is_empty())?;
         Some(FieldProblem { pointer: "/url".to_owned(), code: "invalid".to_owned(), message })
     }
+}
+
+/// Logs who changed a webhook. The URL and the secret stay out of the log: either can let a reader send events.
+fn log_change(context: &WriteContext, id: Uuid, action: &'static str) {
+    info!(actor = context.actor, webhook_id = %id, action, "changed a webhook");
 }
 
 fn found<T>(row: Option<T>) -> AppResult<T> {

@@ -29,13 +29,24 @@ pub trait Courier: std::fmt::Debug + Send + Sync + 'static {
     /// Posts once.
     ///
     /// # Errors
-    /// It was not answered; in one line that may be shown to the tenant.
+    /// The receiver did not answer.
     async fn post(
         &self,
         url: &str,
         headers: DeliveryHeaders,
         body: Vec<u8>,
-    ) -> Result<Posted, String>;
+    ) -> Result<Posted, Unanswered>;
+}
+
+/// Why a receiver did not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// One line for the tenant. It reveals nothing about a private network.
+    pub shown: String,
+    /// The exact reason, for the log.
+    pub reason: String,
+    /// Whether a public receiver was reached, so that the tenant may see how long that took.
+    pub is_reached: bool,
 }
 
 /// What webhooks need.

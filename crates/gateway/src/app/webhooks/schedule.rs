@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::Unanswered;
 use crate::store::{DeliveryEnd, DeliveryState};
 
 /// How long a delivery is tried, from its first sending.
@@ -41,8 +42,11 @@ pub(super) struct Sending {
     pub(super) jitter: f64,
 }
 
-/// What becomes of a delivery by what its receiver answered, or by why it did not.
-pub(super) fn judge(answer: &Result<Posted, String>, sending: Sending) -> DeliveryEnd {
+/// Decides what becomes of a delivery by its receiver's answer, or by the lack of one.
+///
+/// A receiver that answers 410 has its webhook disabled. The delivery stays pending: it is the first one that is sent
+/// when the webhook is active again.
+pub(super) fn judge(answer: &Result<Posted, Unanswered>, sending: Sending) -> DeliveryEnd {
     let now = sending.now;
     let end = DeliveryEnd {
         state: DeliveryState::Delivered,
@@ -50,27 +54,28 @@ pub(super) fn judge(answer: &Result<Posted, String>, sending: Sending) -> Delive
         not_before: None,
         status: None,
         error: None,
-        millis: i32::try_from(sending.took.as_millis()).unwrap_or(i32::MAX),
+        millis: Some(i32::try_from(sending.took.as_millis()).unwrap_or(i32::MAX)),
         disable: None,
         disable_if_failing_since: now - DISABLE_AFTER,
     };
-    let (status, error, asked) = match answer {
+    let (status, error, asked, is_timed) = match answer {
         Ok(posted) if (200..300).contains(&posted.status) => {
             return DeliveryEnd { status: Some(i32::from(posted.status)), ..end };
         }
-        Ok(posted) => (Some(posted.status), said(posted), asked_for(posted)),
-        Err(why) => (None, why.clone(), None),
+        Ok(posted) => (Some(posted.status), said(posted), asked_for(posted), true),
+        Err(failure) => (None, failure.shown.clone(), None, failure.is_reached),
     };
     let pause = asked.unwrap_or_else(|| pause(sending.attempts, sending.jitter));
     let next_attempt_at = now + TimeDelta::from_std(pause).unwrap_or(GIVE_UP_AFTER);
     let is_over = next_attempt_at - sending.first_at > GIVE_UP_AFTER;
     let is_gone = status == Some(410);
     DeliveryEnd {
-        state: if is_over || is_gone { DeliveryState::Failed } else { DeliveryState::Pending },
+        state: if is_over && !is_gone { DeliveryState::Failed } else { DeliveryState::Pending },
         next_attempt_at,
         not_before: asked.map(|_| next_attempt_at),
         status: status.map(i32::from),
         error: Some(error),
+        millis: end.millis.filter(|_| is_timed),
         disable: is_gone.then_some("the receiver answered 410: it is gone"),
         ..end
     }
@@ -116,7 +121,7 @@ mod tests {
         Sending { attempts, first_at: at(0), now: at(now), took, jitter: 0.5 }
     }
 
-    fn posted(status: u16, retry_after: Option<u64>) -> Result<Posted, String> {
+    fn posted(status: u16, retry_after: Option<u64>) -> Result<Posted, Unanswered> {
         let retry_after = retry_after.map(Duration::from_secs);
         Ok(Posted { status, retry_after, excerpt: String::new() })
     }
@@ -130,11 +135,15 @@ mod tests {
             let end = judge(&posted(status, None), sending(1, 0));
             assert_eq!((end.state, end.disable), (DeliveryState::Pending, None), "{status}");
         }
-        let end = judge(&Err("no connection".to_owned()), sending(1, 0));
-        assert_eq!(
-            (end.state, end.error.as_deref()),
-            (DeliveryState::Pending, Some("no connection"))
-        );
+        for (is_reached, millis) in [(false, None), (true, Some(12))] {
+            let failure =
+                Unanswered { shown: "no answer".into(), reason: "10.0.0.1".into(), is_reached };
+            let end = judge(&Err(failure), sending(1, 0));
+            assert_eq!(
+                (end.state, end.error.as_deref(), end.millis),
+                (DeliveryState::Pending, Some("no answer"), millis)
+            );
+        }
     }
 
     #[test]
@@ -165,9 +174,11 @@ mod tests {
     }
 
     #[test]
-    fn gone_is_gone() {
-        let end = judge(&posted(410, None), sending(1, 0));
-        assert_eq!(end.state, DeliveryState::Failed);
-        assert!(end.disable.is_some());
+    fn a_410_disables_and_its_delivery_stays() {
+        for at in [0, 30 * 3600] {
+            let end = judge(&posted(410, None), sending(1, at));
+            assert_eq!(end.state, DeliveryState::Pending);
+            assert!(end.disable.is_some());
+        }
     }
 }

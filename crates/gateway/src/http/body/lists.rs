@@ -3,33 +3,33 @@
 use super::Object;
 
 impl Object<'_> {
-    /// A list of at most `most` different words, each without a fault; one that is named again counts once.
-    pub(crate) fn words(
+    /// Reads a list of at most `most` texts, each as a `T`. A value that occurs again counts once.
+    pub(crate) fn list_of<T: PartialEq, E: std::fmt::Display>(
         &mut self,
         name: &'static str,
         most: usize,
-        fault_of: impl Fn(&str) -> Option<&'static str>,
-    ) -> Option<Vec<String>> {
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
         let value = self.value(name)?;
         let Some(items) = value.as_array() else {
             self.fault(name, "invalid_type", "must be a list");
             return None;
         };
         if items.len() > most {
-            self.fault(name, "invalid", format!("must be at most {most}"));
+            self.fault(name, "invalid", format!("must have at most {most} items"));
             return None;
         }
-        let mut words: Vec<String> = Vec::new();
+        let mut read: Vec<T> = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let at = format!("{}/{index}", self.pointer(name));
-            match item.as_str().map(|text| (text, fault_of(text))) {
+            match item.as_str().map(&parse) {
                 None => self.faults.add(&at, "invalid_type", "must be a text"),
-                Some((_, Some(fault))) => self.faults.add(&at, "invalid", fault),
-                Some((text, None)) if words.iter().any(|word| word == text) => {}
-                Some((text, None)) => words.push(text.to_owned()),
+                Some(Err(fault)) => self.faults.add(&at, "invalid", fault.to_string()),
+                Some(Ok(value)) if read.contains(&value) => {}
+                Some(Ok(value)) => read.push(value),
             }
         }
-        Some(words)
+        Some(read)
     }
 
     /// A whole number from 0 on that must be there. `2.0` is one: to JSON Schema it is the same as `2`.

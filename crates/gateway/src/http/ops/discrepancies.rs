@@ -235,28 +235,30 @@ fn fields(fields: &[FieldDifference]) -> Markup {
     }
 }
 
-/// The sweeps of an account in a few words.
+/// One line about the sweeps of an account. A tenant sees the counts of its own organizations.
 pub(super) fn sweep_line(view: &SweepView, now: DateTime<Utc>) -> Markup {
-    let sweeps = match view {
+    let passes = match view {
         SweepView::CannotBeDiscovered => {
             return html! { "cannot be discovered: the account has no list" };
         }
-        SweepView::Passes(sweeps) => sweeps,
+        SweepView::Passes(passes) => passes,
     };
     html! {
-        @if let Some(running) = &sweeps.running {
-            "running since " (words::moment(running.begun_at, now)) ", " (running.listed) " listed"
-        } @else if let Some(last) = &sweeps.last {
+        @if let Some(since) = passes.running_since {
+            "running since " (words::moment(since, now))
+            @if let Some(listed) = passes.running_listed { ", " (listed) " listed" }
+        } @else if let Some(last) = &passes.last {
             @if let Some(at) = last.finished_at { (words::moment(at, now)) ": " }
             @if let Some(error) = &last.error {
                 "broke off: " (error)
             } @else {
-                (last.listed) " listed, " (last.unmapped) " unmapped, "
+                @if let Some(listed) = last.listed { (listed) " listed, " }
+                @if let Some(unmapped) = last.unmapped { (unmapped) " unmapped, " }
                 (last.missing) " missing, " (last.drifted) " drifted"
             }
         } @else {
             span.quiet { "none yet" }
         }
-        @if let Some(next) = sweeps.next_at { "; next " (words::distance(next, now)) }
+        @if let Some(next) = passes.next_at { "; next " (words::distance(next, now)) }
     }
 }

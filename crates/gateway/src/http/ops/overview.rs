@@ -25,7 +25,7 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let now = Utc::now();
     let overview = state.app.overview(&session.scope(), now).await?;
-    let accounts = state.app.providers().await?;
+    let accounts = state.app.providers(&session.scope()).await?;
     let main = html! {
         h1 { "Overview" }
         (waiting(&overview, now))

@@ -24,7 +24,7 @@ pub(super) async fn show(
     State(state): State<ApiState>,
     session: Session,
 ) -> Result<Response, Problem> {
-    let accounts = state.app.providers().await?;
+    let accounts = state.app.providers(&session.scope()).await?;
     let now = Utc::now();
     let main = html! {
         h1 { "Providers" }

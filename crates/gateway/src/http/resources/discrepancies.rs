@@ -62,7 +62,8 @@ pub(crate) struct DiscrepancyOut {
     /// How it was settled; `gone`: a sweep found that it holds no more.
     #[schema(required)]
     pub resolution: Option<DiscrepancyResolution>,
-    /// Who settled it: a token's `sub`, `sweep`, or `migration` for a duplicate that an upgrade closed.
+    /// Who settled it: the `sub` of a token, `gateway:sweep`, or `gateway:migration` for a duplicate that an upgrade
+    /// closed.
     #[schema(required)]
     pub resolved_by: Option<String>,
     #[schema(required)]

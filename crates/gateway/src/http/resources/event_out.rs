@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::store::FeedEvent;
 
-/// Something that happened to an organization.
+/// Something that happened to an organization, or a change of a webhook.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Event)]
 pub(crate) struct EventOut {
@@ -19,15 +19,17 @@ pub(crate) struct EventOut {
     #[serde(rename = "type")]
     #[schema(example = "organization.created")]
     pub event_type: String,
-    /// To which organization.
-    pub organization_id: Uuid,
-    /// Its number within the organization: 1, 2, 3 … without a gap.
-    #[schema(minimum = 1)]
-    pub organization_sequence: i64,
+    /// The organization; null for an event about a webhook (`webhook.*`).
+    #[schema(required)]
+    pub organization_id: Option<Uuid>,
+    /// Its number within the organization: 1, 2, 3 … without a gap; null where there is no organization.
+    #[schema(required, minimum = 1)]
+    pub organization_sequence: Option<i64>,
     /// The operation that it belongs to; null where there was none.
     #[schema(required)]
     pub operation_id: Option<Uuid>,
-    /// Who did it: the `sub` of a token, or one of the gateway's own.
+    /// The actor: the `sub` of a token, or one of the gateway's own actors. Their names begin with `gateway:`, and a token
+    /// with such a `sub` is refused: `gateway:sweep`, `gateway:import`, `gateway:webhooks`.
     pub actor: String,
     /// The gateway's id of the request.
     pub request_id: String,

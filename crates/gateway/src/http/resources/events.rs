@@ -23,7 +23,7 @@ use crate::{
         state::ApiState,
         streams::Lifetime,
     },
-    store::FeedFilter,
+    store::{EventType, FeedFilter},
 };
 
 /// The parameters of the feed.
@@ -36,9 +36,8 @@ pub(crate) struct EventListParams {
     after: Option<i64>,
     /// One organization's events.
     organization_id: Option<Uuid>,
-    /// One kind of event, such as `organization.usable`.
-    #[param(pattern = "^[a-z_]+(\\.[a-z_]+)+$")]
-    r#type: Option<String>,
+    /// The events of one type.
+    r#type: Option<EventType>,
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<i64>,
     /// `next_cursor` of the page before; it goes on from there, whatever `after` says.
@@ -60,7 +59,7 @@ pub(crate) struct StreamParams {
 
 /// Read the events
 ///
-/// What happened to every organization of the tenant's, in one order. Whoever asks again with `after` set to
+/// What happened to every organization of the tenant's, in one order, and each change of its webhooks. Whoever asks again with `after` set to
 /// the `sequence` of the last event it was given misses none and sees none twice: an event is shown once its
 /// number is fixed, and none appears below a number that was shown. Numbers rise; between two of one tenant's
 /// there may be others' events.
@@ -118,15 +117,7 @@ pub(crate) async fn list(
 fn read_filter(query: &mut QueryFields) -> FeedFilter {
     FeedFilter {
         organization_id: query.uuid("organization_id"),
-        event_type: query.parsed("type", |text| {
-            let is_word = |word: &str| {
-                !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
-            };
-            let is_type = text.contains('.') && text.split('.').all(is_word);
-            is_type
-                .then(|| text.to_owned())
-                .ok_or("must be a kind of event, such as organization.created")
-        }),
+        event_type: query.parsed("type", EventType::of_name),
     }
 }
 

@@ -103,7 +103,7 @@ pub(crate) struct RateLimitOut {
     at: DateTime<Utc>,
     /// Requests a window.
     limit: u64,
-    /// Requests left in it.
+    /// Requests left in it; null where the provider does not tell it, and for a token without `admin`.
     #[schema(required)]
     remaining: Option<u64>,
     /// The window in seconds.
@@ -170,11 +170,11 @@ fn find_word(field: Field) -> &'static str {
 )]
 pub(crate) async fn list(
     State(state): State<ApiState>,
-    _auth: Authorized<scope::Read>,
+    auth: Authorized<scope::Read>,
     query: QueryFields,
 ) -> Result<Json<ListOut<ProviderOut>>, Problem> {
     query.finish()?;
-    let providers = state.app.providers().await?;
+    let providers = state.app.providers(&auth.tenant_scope()).await?;
     Ok(Json(ListOut::whole(providers.into_iter().map(ProviderOut::new).collect())))
 }
 
@@ -188,7 +188,7 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn get(
     State(state): State<ApiState>,
-    _auth: Authorized<scope::Read>,
+    auth: Authorized<scope::Read>,
     name: Result<Path<String>, axum::extract::rejection::PathRejection>,
     query: QueryFields,
 ) -> Result<Json<ProviderOut>, Problem> {
@@ -196,7 +196,7 @@ pub(crate) async fn get(
     let Ok(Path(name)) = name else {
         return Err(Problem::not_found("there is no such provider"));
     };
-    Ok(Json(ProviderOut::new(state.app.provider(&name).await?)))
+    Ok(Json(ProviderOut::new(state.app.provider(&auth.tenant_scope(), &name).await?)))
 }
 
 /// What a route is to be found for: the fields of a create, none of them needed.

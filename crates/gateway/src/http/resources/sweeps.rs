@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::written::mark_replay;
 use crate::{
-    app::SweepView,
+    app::{LastPass, SweepView},
     http::{
         body::{Faults, Object},
         extract::{QueryFields, Write, scope, wait_of},
@@ -32,7 +32,7 @@ pub(crate) struct SweepOut {
     /// The partner account.
     provider: String,
     state: SweepState,
-    /// Who asked for it: a token's `sub`, `schedule`, or `cli`.
+    /// Who asked for it: the `sub` of a token, `gateway:schedule`, or `gateway:cli`.
     requested_by: String,
     begun_at: DateTime<Utc>,
     #[schema(required)]
@@ -96,13 +96,19 @@ pub(crate) struct AccountSweepOut {
     /// When the last pass ended.
     #[schema(required)]
     finished_at: Option<DateTime<Utc>>,
-    /// What the last pass listed and found; null before there was one.
+    /// How many organizations of the account the last pass listed; null before the first pass, and for a token without
+    /// `admin`.
     #[schema(required)]
     listed: Option<i64>,
+    /// How many of them are not mapped; null before the first pass, and for a token without `admin`.
     #[schema(required)]
     unmapped: Option<i64>,
+    /// How many mapped organizations the last pass did not find, in all tenants. A token without `admin` gets the
+    /// number of the tenant's organizations that are missing now. Null before the first pass.
     #[schema(required)]
     missing: Option<i64>,
+    /// How many mapped organizations the last pass saw with other values, in all tenants. A token without
+    /// `admin` gets the number of the tenant's organizations that have drifted now. Null before the first pass.
     #[schema(required)]
     drifted: Option<i64>,
     /// Why the last pass broke off.
@@ -116,13 +122,13 @@ pub(crate) struct AccountSweepOut {
 impl AccountSweepOut {
     /// The sweeps of an account as callers see them.
     pub(crate) fn new(view: SweepView) -> Self {
-        let sweeps = match view {
+        let passes = match view {
             SweepView::CannotBeDiscovered => {
                 return Self::of(AccountSweepStateOut::CannotBeDiscovered, None, None);
             }
-            SweepView::Passes(sweeps) => sweeps,
+            SweepView::Passes(passes) => passes,
         };
-        let state = match (&sweeps.running, &sweeps.last) {
+        let state = match (passes.running_since, &passes.last) {
             (Some(_), _) => AccountSweepStateOut::Running,
             (None, None) => AccountSweepStateOut::Never,
             (None, Some(last)) => match last.state {
@@ -130,25 +136,24 @@ impl AccountSweepOut {
                 SweepState::Succeeded | SweepState::Running => AccountSweepStateOut::Succeeded,
             },
         };
-        let running_since = sweeps.running.map(|running| running.begun_at);
-        Self { running_since, ..Self::of(state, sweeps.last, sweeps.next_at) }
+        let running_since = passes.running_since;
+        Self { running_since, ..Self::of(state, passes.last, passes.next_at) }
     }
 
     fn of(
         state: AccountSweepStateOut,
-        last: Option<Sweep>,
+        last: Option<LastPass>,
         next_at: Option<DateTime<Utc>>,
     ) -> Self {
-        let count = |of: fn(&Sweep) -> i64| last.as_ref().map(of);
         Self {
             state,
             running_since: None,
             finished_at: last.as_ref().and_then(|last| last.finished_at),
-            listed: count(|last| last.listed),
-            unmapped: count(|last| last.unmapped),
-            missing: count(|last| last.missing),
-            drifted: count(|last| last.drifted),
-            error: last.as_ref().and_then(|last| last.error.clone()),
+            listed: last.as_ref().and_then(|last| last.listed),
+            unmapped: last.as_ref().and_then(|last| last.unmapped),
+            missing: last.as_ref().map(|last| last.missing),
+            drifted: last.as_ref().map(|last| last.drifted),
+            error: last.and_then(|last| last.error),
             next_at,
         }
     }

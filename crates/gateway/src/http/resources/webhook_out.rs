@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct WebhookOut {
     pub id: Uuid,
     pub url: String,
-    /// The kinds of event that are told; empty for all.
+    /// The types of events to send; an empty list selects every event of an organization.
     pub types: Vec<String>,
     #[schema(required)]
     pub description: Option<String>,
@@ -95,10 +95,11 @@ pub(crate) struct DeliveryOut {
     /// The status that the receiver last answered; null where it did not.
     #[schema(required)]
     pub last_status: Option<i32>,
-    /// What was last wrong.
+    /// Why the last attempt failed. The text is the same for an unknown name, an address outside the
+    /// public internet and a refused connection.
     #[schema(required)]
     pub last_error: Option<String>,
-    /// How long the last sending took.
+    /// How long the last attempt took; null where no public receiver was reached.
     #[schema(required)]
     pub last_latency_ms: Option<i32>,
     #[schema(required)]

@@ -158,13 +158,13 @@ pub(crate) async fn delete(
     write: Write<scope::Webhooks>,
 ) -> Result<StatusCode, Problem> {
     query.finish()?;
-    state.app.delete_webhook(write.context.scope, id).await?;
+    state.app.delete_webhook(write.context, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Test a webhook
 ///
-/// Posts an event of the kind `webhook.test`, whatever kinds it is told of. The answer is the delivery; its
+/// Posts an event of the type `webhook.test`, whatever types the webhook names. The answer is the delivery; its
 /// outcome is among the deliveries.
 #[utoipa::path(
     post, path = "/v1/webhooks/{id}/test", tag = "Webhooks",

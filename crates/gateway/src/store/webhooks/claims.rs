@@ -16,10 +16,10 @@ use crate::store::{
 pub struct DeliveryEvent {
     /// Its number in the feed.
     pub sequence: i64,
-    /// Its organization.
-    pub organization_id: Uuid,
+    /// Its organization; `None` for an event about a webhook.
+    pub organization_id: Option<Uuid>,
     /// Its number within the organization.
-    pub organization_sequence: i64,
+    pub organization_sequence: Option<i64>,
     /// The operation that it belongs to.
     pub operation_id: Option<Uuid>,
     /// Who did it.
@@ -183,11 +183,11 @@ struct ClaimedRow {
 
 impl From<ClaimedRow> for ClaimedDelivery {
     fn from(row: ClaimedRow) -> Self {
-        let event = match (row.sequence, row.organization_id, row.at) {
-            (Some(sequence), Some(organization_id), Some(at)) => Some(DeliveryEvent {
+        let event = match (row.sequence, row.at) {
+            (Some(sequence), Some(at)) => Some(DeliveryEvent {
                 sequence,
-                organization_id,
-                organization_sequence: row.organization_sequence.unwrap_or_default(),
+                organization_id: row.organization_id,
+                organization_sequence: row.organization_sequence,
                 operation_id: row.operation_id,
                 actor: row.actor.unwrap_or_default(),
                 request_id: row.request_id.unwrap_or_default(),
@@ -195,7 +195,7 @@ impl From<ClaimedRow> for ClaimedDelivery {
                 before: row.before,
                 after: row.after,
             }),
-            (_, _, _) => None,
+            (_, _) => None,
         };
         Self {
             id: row.id,

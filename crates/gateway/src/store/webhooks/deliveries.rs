@@ -4,10 +4,17 @@ use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, QueryBuilder};
 use uuid::Uuid;
 
-use super::{DeliveryState, Keyed, WebhookDelivery, claims::ClaimedDelivery};
+use super::{
+    DeliveryState, Keyed, WebhookDelivery, WebhookState,
+    changes::{WebhookAction, append_change},
+    claims::ClaimedDelivery,
+    keyed::lock_webhook,
+};
+use crate::actors::GatewayActor;
 use crate::store::{
     connect::Store,
     error::{StoreError, StoreResult, store_error},
+    events::EventContext,
     idempotency::KeyClaim,
     lane::{Tx, bounded},
     model::TenantScope,
@@ -27,8 +34,8 @@ pub struct DeliveryEnd {
     pub status: Option<i32>,
     /// What was wrong.
     pub error: Option<String>,
-    /// How long it took.
-    pub millis: i32,
+    /// The duration in milliseconds; `None` where no public receiver was reached.
+    pub millis: Option<i32>,
     /// Why the webhook is told nothing more, if it is not.
     pub disable: Option<&'static str>,
     /// The webhook is told nothing more if nothing was delivered since then.
@@ -59,7 +66,7 @@ impl Store {
         bounded(async { end_in(self.pool.begin().await?, claimed, now, end).await }).await
     }
 
-    /// Has a webhook told of a test. Answers the delivery.
+    /// Adds a test delivery, due at once. Returns its id.
     ///
     /// # Errors
     /// When the database fails.
@@ -68,18 +75,33 @@ impl Store {
         webhook_id: Uuid,
         event_type: &str,
         now: DateTime<Utc>,
+        by: &EventContext,
         key: Option<&KeyClaim>,
     ) -> StoreResult<Keyed<Uuid>> {
         let id = Uuid::now_v7();
-        let write = sqlx::query_as::<_, (Uuid,)>(
-            "insert into webhook_deliveries (id, webhook_id, type, next_attempt_at, created_at)
-             select $1, w.id, $3, $4, $4 from webhooks w where w.id = $2 returning id",
-        )
-        .bind(id)
-        .bind(webhook_id)
-        .bind(event_type)
-        .bind(now);
-        Ok(self.keyed(key, id, write).await?.map(|(id,)| id))
+        bounded(async {
+            let Some(mut tx) = self.begin_keyed(key, id).await? else { return Ok(Keyed::Taken) };
+            let Some(webhook) = lock_webhook(tx.get()?, &TenantScope::All, webhook_id).await?
+            else {
+                tx.rollback().await?;
+                return Ok(Keyed::Missing);
+            };
+            sqlx::query!(
+                "insert into webhook_deliveries (id, webhook_id, type, next_attempt_at, created_at)
+                 values ($1, $2, $3, $4, $4)",
+                id,
+                webhook_id,
+                event_type,
+                now
+            )
+            .execute(tx.get()?)
+            .await
+            .map_err(store_error)?;
+            append_change(tx.get()?, WebhookAction::Test(id), by, &webhook, &webhook).await?;
+            tx.commit().await.map_err(store_error)?;
+            Ok(Keyed::Done(id))
+        })
+        .await
     }
 
     /// One delivery of the tenant's.
@@ -200,47 +222,68 @@ async fn end_in(
         tx.rollback().await?;
         return Ok(false);
     }
-    let is_disabled = note_webhook(tx.get()?, claimed.webhook_id, now, end).await?;
+    let is_disabled = note_webhook(tx.get()?, claimed, now, end).await?;
     tx.commit().await.map_err(store_error)?;
     Ok(is_disabled)
 }
 
-/// What a sending tells of its webhook. A success writes only where there was a failure.
+/// Updates the webhook after an attempt. A success writes only where there was a failure. Returns whether the webhook
+/// is disabled by this.
 async fn note_webhook(
     connection: &mut PgConnection,
-    id: Uuid,
+    claimed: &ClaimedDelivery,
     now: DateTime<Utc>,
     end: &DeliveryEnd,
 ) -> StoreResult<bool> {
     if end.state == DeliveryState::Delivered {
         sqlx::query!(
             "update webhooks set failing_since = null where id = $1 and failing_since is not null",
-            id
+            claimed.webhook_id
         )
         .execute(connection)
         .await
         .map_err(store_error)?;
         return Ok(false);
     }
-    let state = sqlx::query_scalar!(
+    let Some(before) = lock_webhook(connection, &TenantScope::All, claimed.webhook_id).await?
+    else {
+        return Ok(false);
+    };
+    let mut after = before.clone();
+    let has_failed_long =
+        before.failing_since.is_some_and(|since| since <= end.disable_if_failing_since);
+    if before.state == WebhookState::Active && (end.disable.is_some() || has_failed_long) {
+        after.state = WebhookState::Disabled;
+        let reason = end.disable.unwrap_or("nothing was delivered for days");
+        after.disabled_reason = Some(reason.to_owned());
+    }
+    sqlx::query!(
         "update webhooks
          set failing_since = coalesce(failing_since, $2), not_before = greatest(not_before, $3),
-             state = case when state = 'active' and ($4::text is not null or failing_since <= $5)
-                          then 'disabled' else state end,
-             disabled_reason = case when state = 'active' and ($4::text is not null or failing_since <= $5)
-                                    then coalesce($4, 'nothing was delivered for days')
-                                    else disabled_reason end
-         where id = $1 returning state",
-        id,
+             state = $4, disabled_reason = $5
+         where id = $1",
+        before.id,
         now,
         end.not_before,
-        end.disable,
-        end.disable_if_failing_since
+        after.state.as_str(),
+        after.disabled_reason
     )
-    .fetch_optional(connection)
+    .execute(&mut *connection)
     .await
     .map_err(store_error)?;
-    Ok(state.as_deref() == Some("disabled"))
+    append_change(connection, WebhookAction::Disable, &by_delivery(claimed), &before, &after)
+        .await?;
+    Ok(after.state != before.state)
+}
+
+/// The gateway itself, with the delivery in place of a request.
+fn by_delivery(claimed: &ClaimedDelivery) -> EventContext {
+    EventContext {
+        actor: GatewayActor::Webhooks.as_str().to_owned(),
+        request_id: claimed.id.to_string(),
+        provider_request_id: None,
+        operation_id: None,
+    }
 }
 
 fn deliveries(scope: &TenantScope) -> QueryBuilder<sqlx::Postgres> {

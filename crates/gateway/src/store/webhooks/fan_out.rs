@@ -80,9 +80,11 @@ async fn write(
     up_to: i64,
     now: DateTime<Utc>,
 ) -> StoreResult<u64> {
+    // A webhook that names no type gets the events of organizations. Events about webhooks are sent where they are named.
     let sequences = sqlx::query_scalar!(
         "select sequence from event_feed
-         where tenant = $1 and sequence > $2 and sequence <= $3 and ($4::text[] = '{}' or type = any($4))
+         where tenant = $1 and sequence > $2 and sequence <= $3
+           and (type = any($4) or ($4::text[] = '{}' and organization_id is not null))
          order by sequence",
         behind.tenant,
         behind.cursor,

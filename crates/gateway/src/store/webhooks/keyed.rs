@@ -1,81 +1,74 @@
-//! Writes of webhooks under an idempotency key: the key is taken in the transaction of the write.
+//! Writes that change a webhook: each under its idempotency key, with its event, in one transaction.
 
 use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::QueryAs};
 use uuid::Uuid;
 
-use super::{Webhook, WebhookRow};
+use super::{
+    Webhook, WebhookRow,
+    changes::{WebhookAction, append_change},
+};
 use crate::store::{
     connect::Store,
     error::{StoreResult, store_error},
+    events::EventContext,
     idempotency::KeyClaim,
-    lane::bounded,
+    lane::{Tx, bounded},
+    model::TenantScope,
 };
 
-/// What became of a write under a key.
+/// The result of a write under an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keyed<T> {
-    /// It was done.
+    /// The write is committed.
     Done(T),
-    /// There is nothing to do it to; the key was not used up.
+    /// The row to change does not exist; the key is still free.
     Missing,
-    /// The key was taken before; nothing was done.
+    /// An earlier request has the key; nothing was written.
     Taken,
 }
 
-impl<T> Keyed<T> {
-    pub(super) fn map<U>(self, f: impl FnOnce(T) -> U) -> Keyed<U> {
-        match self {
-            Self::Done(value) => Keyed::Done(f(value)),
-            Self::Missing => Keyed::Missing,
-            Self::Taken => Keyed::Taken,
-        }
-    }
-}
-
 impl Store {
-    /// Runs a write that answers a webhook, under a key if there is one. `subject` is what it makes.
-    pub(super) async fn keyed<R>(
-        &self,
-        key: Option<&KeyClaim>,
-        subject: Uuid,
-        write: QueryAs<'_, Postgres, R, PgArguments>,
-    ) -> StoreResult<Keyed<R>>
-    where
-        R: Send + Unpin + for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow>,
-    {
-        bounded(async {
-            let mut tx = self.pool.begin().await?;
-            if let Some(key) = key
-                && !take_key(tx.get()?, key, subject).await?
-            {
-                tx.rollback().await?;
-                return Ok(Keyed::Taken);
-            }
-            match write.fetch_optional(tx.get()?).await.map_err(store_error)? {
-                Some(row) => {
-                    tx.commit().await.map_err(store_error)?;
-                    Ok(Keyed::Done(row))
-                }
-                None => {
-                    tx.rollback().await?;
-                    Ok(Keyed::Missing)
-                }
-            }
-        })
-        .await
-    }
-
-    pub(super) async fn keyed_webhook(
+    /// Runs a write that returns the webhook `subject`, and appends its event.
+    pub(super) async fn write_webhook(
         &self,
         key: Option<&KeyClaim>,
         subject: Uuid,
         write: QueryAs<'_, Postgres, WebhookRow, PgArguments>,
+        action: WebhookAction,
+        by: &EventContext,
     ) -> StoreResult<Keyed<Webhook>> {
-        match self.keyed(key, subject, write).await? {
-            Keyed::Done(row) => Ok(Keyed::Done(row.try_into()?)),
-            Keyed::Missing => Ok(Keyed::Missing),
-            Keyed::Taken => Ok(Keyed::Taken),
+        bounded(async {
+            let Some(mut tx) = self.begin_keyed(key, subject).await? else {
+                return Ok(Keyed::Taken);
+            };
+            let before = lock_webhook(tx.get()?, &TenantScope::All, subject).await?;
+            let Some(row) = write.fetch_optional(tx.get()?).await.map_err(store_error)? else {
+                tx.rollback().await?;
+                return Ok(Keyed::Missing);
+            };
+            let after = Webhook::try_from(row)?;
+            let before = before.as_ref().unwrap_or(&after);
+            append_change(tx.get()?, action, by, before, &after).await?;
+            tx.commit().await.map_err(store_error)?;
+            Ok(Keyed::Done(after))
+        })
+        .await
+    }
+
+    /// Begins a transaction that takes the key for `subject`. `None` where an earlier request has the key.
+    pub(super) async fn begin_keyed(
+        &self,
+        key: Option<&KeyClaim>,
+        subject: Uuid,
+    ) -> StoreResult<Option<Tx>> {
+        let mut tx = self.pool.begin().await?;
+        if let Some(key) = key
+            && !take_key(tx.get()?, key, subject).await?
+        {
+            tx.rollback().await?;
+            return Ok(None);
         }
+        Ok(Some(tx))
     }
 
     /// The webhook or the delivery that the first request with a key made.
@@ -93,6 +86,23 @@ impl Store {
         .map_err(store_error)?;
         Ok(found.flatten())
     }
+}
+
+/// Reads a webhook that the scope covers, and locks its row until the transaction ends.
+pub(super) async fn lock_webhook(
+    connection: &mut PgConnection,
+    scope: &TenantScope,
+    id: Uuid,
+) -> StoreResult<Option<Webhook>> {
+    let row = sqlx::query_as::<_, WebhookRow>(
+        "select * from webhooks where id = $1 and ($2::text is null or tenant = $2) for update",
+    )
+    .bind(id)
+    .bind(scope.tenant())
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(Webhook::try_from).transpose()
 }
 
 async fn take_key(

@@ -1,5 +1,6 @@
 //! Webhooks and what became of each telling. The feed is the outbox: see `fan_out`.
 
+mod changes;
 mod claims;
 mod deliveries;
 mod fan_out;
@@ -10,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{error::StoreError, model::spelled};
+use super::{error::StoreError, event_types::EventType, model::spelled};
 
 pub use claims::{ClaimedDelivery, DeliveryEvent};
 pub use deliveries::{DeliveryEnd, WebhookBacklog};
@@ -85,8 +86,8 @@ impl std::fmt::Debug for Webhook {
 pub struct WebhookEdit {
     /// Where events are posted.
     pub url: Option<String>,
-    /// The kinds of event.
-    pub types: Option<Vec<String>>,
+    /// The types of events; an empty list selects every event of an organization.
+    pub types: Option<Vec<EventType>>,
     /// The tenant's own words; within, `None` empties.
     pub description: Option<Option<String>>,
     /// Paused, or active again.

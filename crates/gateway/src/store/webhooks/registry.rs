@@ -4,10 +4,16 @@ use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{Keyed, Webhook, WebhookEdit, WebhookRow, WebhookState};
+use super::{
+    Keyed, Webhook, WebhookEdit, WebhookRow, WebhookState,
+    changes::{WebhookAction, append_change},
+    keyed::lock_webhook,
+};
 use crate::store::{
     connect::Store,
     error::{StoreResult, store_error},
+    event_types::EventType,
+    events::EventContext,
     idempotency::KeyClaim,
     lane::bounded,
     model::TenantScope,
@@ -24,6 +30,7 @@ impl Store {
         &self,
         new: &Webhook,
         most: i64,
+        by: &EventContext,
         key: Option<&KeyClaim>,
     ) -> StoreResult<Keyed<Webhook>> {
         let write = sqlx::query_as::<_, WebhookRow>(
@@ -41,7 +48,7 @@ impl Store {
         .bind(&new.secret)
         .bind(new.created_at)
         .bind(most);
-        self.keyed_webhook(key, new.id, write).await
+        self.write_webhook(key, new.id, write, WebhookAction::Create, by).await
     }
 
     /// One webhook of the tenant's.
@@ -93,8 +100,8 @@ impl Store {
         Ok(PageOf::cut(items, page, total, |row| PageAfter { at: row.created_at, id: row.id }))
     }
 
-    /// Changes a webhook of the tenant's. Active again, it is told at once of what waits, and has its
-    /// time to fail again.
+    /// Changes a webhook that the scope covers. Activating it makes its pending deliveries due at once and restarts the time
+    /// that they may fail for.
     ///
     /// # Errors
     /// When the database fails.
@@ -103,10 +110,20 @@ impl Store {
         scope: &TenantScope,
         id: Uuid,
         edit: &WebhookEdit,
+        by: &EventContext,
         key: Option<&KeyClaim>,
     ) -> StoreResult<Keyed<Webhook>> {
         let write = sqlx::query_as::<_, WebhookRow>(
-            "update webhooks
+            "with woken as (
+                 update webhook_deliveries
+                 set next_attempt_at = now(), attempts = 0, first_attempt_at = null
+                 where id in (
+                     select d.id from webhook_deliveries d join webhooks w on w.id = d.webhook_id
+                     where w.id = $1 and ($2::text is null or w.tenant = $2) and w.state <> 'active'
+                       and $7 = 'active' and d.state = 'pending'
+                       -- A delivery that ends at this moment has a schedule of its own.
+                     for update of d skip locked))
+             update webhooks
              set url = coalesce($3, url), types = coalesce($4, types),
                  description = case when $5 then $6 else description end, state = coalesce($7, state),
                  disabled_reason = case when $7 is null then disabled_reason end,
@@ -118,11 +135,11 @@ impl Store {
         .bind(id)
         .bind(scope.tenant())
         .bind(&edit.url)
-        .bind(&edit.types)
+        .bind(edit.types.as_ref().map(|types| type_names(types)))
         .bind(edit.description.is_some())
         .bind(edit.description.clone().flatten())
         .bind(edit.state.map(WebhookState::as_str));
-        self.keyed_webhook(key, id, write).await
+        self.write_webhook(key, id, write, WebhookAction::Update, by).await
     }
 
     /// Gives a webhook of the tenant's another secret; the one it has signs along until then.
@@ -135,6 +152,7 @@ impl Store {
         id: Uuid,
         secret: &[u8],
         old_until: DateTime<Utc>,
+        by: &EventContext,
         key: Option<&KeyClaim>,
     ) -> StoreResult<Keyed<Webhook>> {
         let write = sqlx::query_as::<_, WebhookRow>(
@@ -146,24 +164,32 @@ impl Store {
         .bind(scope.tenant())
         .bind(secret)
         .bind(old_until);
-        self.keyed_webhook(key, id, write).await
+        self.write_webhook(key, id, write, WebhookAction::RotateSecret, by).await
     }
 
-    /// Takes a webhook of the tenant's away, and all its deliveries.
+    /// Deletes a webhook that the scope covers, with its deliveries. Returns whether it existed.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_webhook(&self, scope: &TenantScope, id: Uuid) -> StoreResult<bool> {
+    pub async fn delete_webhook(
+        &self,
+        scope: &TenantScope,
+        id: Uuid,
+        by: &EventContext,
+    ) -> StoreResult<bool> {
         bounded(async {
-            let deleted = sqlx::query!(
-                "delete from webhooks where id = $1 and ($2::text is null or tenant = $2)",
-                id,
-                scope.tenant()
-            )
-            .execute(&self.pool)
-            .await
-            .map_err(store_error)?;
-            Ok(deleted.rows_affected() == 1)
+            let mut tx = self.pool.begin().await?;
+            let Some(webhook) = lock_webhook(tx.get()?, scope, id).await? else {
+                tx.rollback().await?;
+                return Ok(false);
+            };
+            append_change(tx.get()?, WebhookAction::Delete, by, &webhook, &webhook).await?;
+            sqlx::query!("delete from webhooks where id = $1", id)
+                .execute(tx.get()?)
+                .await
+                .map_err(store_error)?;
+            tx.commit().await.map_err(store_error)?;
+            Ok(true)
         })
         .await
     }
@@ -177,6 +203,7 @@ impl Store {
         scope: &TenantScope,
         id: Uuid,
         after: i64,
+        by: &EventContext,
         key: Option<&KeyClaim>,
     ) -> StoreResult<Keyed<Webhook>> {
         let write = sqlx::query_as::<_, WebhookRow>(
@@ -186,6 +213,10 @@ impl Store {
         .bind(id)
         .bind(scope.tenant())
         .bind(after);
-        self.keyed_webhook(key, id, write).await
+        self.write_webhook(key, id, write, WebhookAction::Replay, by).await
     }
+}
+
+fn type_names(types: &[EventType]) -> Vec<&'static str> {
+    types.iter().map(|event_type| event_type.as_str()).collect()
 }
