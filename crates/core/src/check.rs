@@ -133,7 +133,8 @@ fn text_faults(rule: &FieldRule, texts: &[&str]) -> Vec<FieldFault> {
 }
 
 fn fault(field: Field, message: String) -> FieldFault {
-    FieldFault { field: Some(field), provider_field: field.as_str().to_owned(), message }
+    let provider_field = field.as_str().to_owned();
+    FieldFault { field: Some(field), leaf: String::new(), provider_field, message }
 }
 
 #[cfg(test)]

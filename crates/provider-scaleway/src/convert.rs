@@ -185,6 +185,7 @@ pub(crate) fn check_seat(seat: &AdminSeat) -> Result<()> {
     let mut fault = |field: &str, message: &str| {
         faults.push(FieldFault {
             field: None,
+            leaf: String::new(),
             provider_field: field.to_owned(),
             message: message.to_owned(),
         });

@@ -115,6 +115,8 @@ problems! {
     discrepancy_stale = CONFLICT, "discrepancy_stale", "The organization has changed since";
     /// It conflicts with what is at the provider.
     conflict_at_provider = CONFLICT, "conflict_at_provider", "It conflicts with what is at the provider";
+    /// The account has no quota left for it at the provider.
+    quota_exceeded_at_provider = CONFLICT, "quota_exceeded_at_provider", "Quota exceeded at the provider";
     /// The provider does not know the organization.
     missing_at_provider = CONFLICT, "missing_at_provider", "The provider does not know the organization";
     /// The organization was never created.
@@ -195,11 +197,7 @@ impl Problem {
     pub fn of_faults(errors: Vec<FieldProblem>) -> Self {
         let unsupported =
             !errors.is_empty() && errors.iter().all(|e| e.code == "unsupported_by_provider");
-        let detail = match errors.as_slice() {
-            [one] if one.pointer.is_empty() => one.message.clone(),
-            [one] => format!("{} {}", one.pointer, one.message),
-            several => format!("there are {} faults; `errors` names them all", several.len()),
-        };
+        let detail = FieldProblem::sentences(&errors);
         let problem = if unsupported {
             Self::unsupported_by_provider(detail)
         } else {
@@ -216,6 +214,9 @@ impl Problem {
             FailureCode::RejectedByProvider => Self::rejected_by_provider(failure.detail),
             FailureCode::ConflictAtProvider => Self::conflict_at_provider(failure.detail),
             FailureCode::MissingAtProvider => Self::missing_at_provider(failure.detail),
+            FailureCode::QuotaExceededAtProvider => {
+                Self::quota_exceeded_at_provider(failure.detail)
+            }
             FailureCode::ProviderRefusedGateway => Self::provider_refused_gateway(failure.detail),
             FailureCode::ProviderUnavailable => Self::provider_unavailable(failure.detail),
             FailureCode::ProviderFailed => Self::provider_failed(failure.detail),
