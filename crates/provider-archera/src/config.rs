@@ -72,6 +72,7 @@ pub fn capabilities(list_orgs: bool) -> Capabilities {
         lock: false,
         invite: true,
         admin_role: false,
+        seat_rules: None,
         settle_window: if list_orgs { SETTLE_WINDOW } else { Duration::ZERO },
         customer_id_fixed_on: None,
     }

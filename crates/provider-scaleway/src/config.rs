@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use partner_core::{Capabilities, Field, FieldRule, FindBy, Format, ProviderName, Strength};
+use partner_core::{
+    Capabilities, Field, FieldRule, FindBy, Format, ProviderName, SeatRules, Strength, TextRule,
+};
 use secrecy::SecretString;
 use url::Url;
 use uuid::Uuid;
@@ -10,6 +12,12 @@ use uuid::Uuid;
 /// How long after a write a 404 or an empty list proves nothing. Seen on 2026-11-22: the vendor's own
 /// tests wait for up to three minutes.
 const SETTLE_WINDOW: Duration = Duration::from_secs(180);
+
+/// The limits on a seat. Its password has no documented minimum, so an empty one is Scaleway's to judge.
+const SEAT_RULES: SeatRules = SeatRules {
+    username: TextRule { min_chars: 2, max_chars: 64, format: Format::Login },
+    password: TextRule { min_chars: 0, max_chars: 72, format: Format::Any },
+};
 
 /// One partner account at Scaleway.
 #[derive(Debug, Clone)]
@@ -61,6 +69,7 @@ pub fn capabilities() -> Capabilities {
         lock: true,
         invite: false,
         admin_role: true,
+        seat_rules: Some(SEAT_RULES),
         settle_window: SETTLE_WINDOW,
         // Told in the API's own description of the field (seen 2026-11).
         customer_id_fixed_on: Some(25),

@@ -3,11 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use partner_core::{
-    AdminSeat, ChildOrg, Effect, EmailAddress, Error, FieldFault, Kind, Lock, LockOrigin, OrgOrder,
-    OrgQuery, Owner, Page, PageToken, ProviderOrgId, Result, Status,
+    ChildOrg, Effect, EmailAddress, Error, Kind, Lock, LockOrigin, OrgOrder, OrgQuery, Owner, Page,
+    PageToken, ProviderOrgId, Result, Status,
 };
 use provider_http::{Answer, Unreadable};
-use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -175,29 +174,4 @@ pub(crate) fn canonical_uuid(text: &str) -> Option<String> {
     // The parser also takes braces, URNs and bare digits, which are no ids there.
     let id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36)?;
     Some(id.hyphenated().to_string())
-}
-
-/// Looks at a seat's user name and password before they are sent.
-pub(crate) fn check_seat(seat: &AdminSeat) -> Result<()> {
-    let length = seat.username.chars().count();
-    let fits = |c: char| c.is_ascii_alphanumeric() || "@._-".contains(c);
-    let mut faults = Vec::new();
-    let mut fault = |field: &str, message: &str| {
-        faults.push(FieldFault {
-            field: None,
-            leaf: String::new(),
-            provider_field: field.to_owned(),
-            message: message.to_owned(),
-        });
-    };
-    if !(2..=64).contains(&length) || !seat.username.chars().all(fits) {
-        fault("username", "must have 2 to 64 letters, digits, '@', '.', '_' or '-'");
-    }
-    if seat.password.expose_secret().chars().count() > 72 {
-        fault("password", "must have at most 72 characters");
-    }
-    if faults.is_empty() {
-        return Ok(());
-    }
-    Err(crate::refused_before_sending().with_field_faults(faults))
 }

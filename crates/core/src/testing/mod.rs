@@ -53,6 +53,7 @@ pub fn all_capabilities() -> Capabilities {
         lock: true,
         invite: true,
         admin_role: true,
+        seat_rules: None,
         settle_window: Duration::from_secs(180),
         customer_id_fixed_on: Some(25),
     }

@@ -18,6 +18,7 @@ mod operations;
 mod organizations;
 mod overview;
 mod patch;
+mod provider_rules;
 mod providers;
 mod sealed;
 mod sweeps;
@@ -40,10 +41,11 @@ pub use import::{
     CustomerMap, Import, ImportError, ImportOutcome, ImportRow, ImportSettings, ImportWatch,
     MapFault, Undiscoverable,
 };
+pub use members::SeatInput;
 pub use operations::OperationView;
 pub use organizations::AdoptInput;
 pub use overview::{DAYS, ENDED_LATELY, HOURS, Overview, QueuedOperation};
-pub use patch::Editable;
+pub use patch::{Editable, Edited};
 pub use providers::{ProviderView, SweepView};
 pub use sweeps::SweepStep;
 pub use webhooks::{
