@@ -30,6 +30,7 @@ mod outages;
 mod patch;
 mod read;
 mod reporting;
+mod request_bodies;
 mod roles;
 mod rotation;
 mod sweep;

@@ -79,6 +79,8 @@ problems! {
     bad_request = BAD_REQUEST, "bad_request", "The request is malformed";
     /// The body is not JSON.
     invalid_json = BAD_REQUEST, "invalid_json", "The body is not JSON";
+    /// An object of the body has a member twice.
+    duplicate_member = BAD_REQUEST, "duplicate_member", "Duplicate member";
     /// No token, or none that is believed.
     unauthenticated = UNAUTHORIZED, "unauthenticated", "A valid bearer token is needed";
     /// The token lacks the scope.
@@ -131,8 +133,8 @@ problems! {
     payload_too_large = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large";
     /// The path or query is too long.
     uri_too_long = URI_TOO_LONG, "uri_too_long", "The address is too long";
-    /// The body is of another type.
-    unsupported_media_type = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be JSON";
+    /// The body is of another type, or encoded.
+    unsupported_media_type = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type";
     /// The request has faults.
     validation_failed = UNPROCESSABLE_ENTITY, "validation_failed", "The request has faults";
     /// The provider cannot.
@@ -157,6 +159,8 @@ problems! {
     too_many_streams = TOO_MANY_REQUESTS, "too_many_streams", "Too many streams are open";
     /// The gateway failed.
     internal = INTERNAL_SERVER_ERROR, "internal", "The gateway failed";
+    /// The body was sent with a transfer coding other than `chunked`.
+    unsupported_transfer_coding = NOT_IMPLEMENTED, "unsupported_transfer_coding", "Unsupported transfer coding";
     /// The provider does not accept our credentials.
     provider_refused_gateway = BAD_GATEWAY, "provider_refused_gateway", "The provider refused the gateway";
     /// The provider answered nonsense.

@@ -13,7 +13,7 @@ use utoipa::openapi::{
 use crate::http::problem::{PROBLEM_JSON, Problem};
 
 /// Headers of answers: name, what it says, whether it is a number.
-const HEADERS: [(&str, &str, Type); 5] = [
+const HEADERS: [(&str, &str, Type); 6] = [
     ("X-Request-Id", "The id of the request: the caller's, or one that was made.", Type::String),
     (
         "RateLimit-Policy",
@@ -27,6 +27,7 @@ const HEADERS: [(&str, &str, Type); 5] = [
     ),
     ("Retry-After", "After how many seconds to try again.", Type::Integer),
     ("WWW-Authenticate", "How to authenticate (RFC 6750).", Type::String),
+    ("Accept-Encoding", "The codings of a body that are accepted: `identity` alone.", Type::String),
 ];
 
 /// Headers that requests may carry: name, what it does, and the form of its value.
@@ -141,7 +142,12 @@ impl Call {
             (self.writes, &[S::CONFLICT]),
             (
                 self.writes || self.has_body,
-                &[S::REQUEST_TIMEOUT, S::PAYLOAD_TOO_LARGE, S::UNSUPPORTED_MEDIA_TYPE],
+                &[
+                    S::REQUEST_TIMEOUT,
+                    S::PAYLOAD_TOO_LARGE,
+                    S::UNSUPPORTED_MEDIA_TYPE,
+                    S::NOT_IMPLEMENTED,
+                ],
             ),
             (self.writes && self.is_of_an_organization, &[S::PRECONDITION_FAILED]),
             (self.may_ask_a_provider, &[S::BAD_GATEWAY]),
@@ -149,11 +155,15 @@ impl Call {
         rules.into_iter().filter(|(holds, _)| *holds).flat_map(|(_, all)| all).copied().collect()
     }
 
+    fn honors_preferences(&self) -> bool {
+        self.takes_a_key && !self.is_of_webhooks
+    }
+
     fn add_parameters(&self, operation: &mut Operation) {
         let rules = [
             (self.needs_token, "X-Request-Id"),
             (self.takes_a_key, "Idempotency-Key"),
-            (self.takes_a_key && !self.is_of_webhooks, "Prefer"),
+            (self.honors_preferences(), "Prefer"),
             (self.writes && self.is_of_an_organization, "If-Match"),
         ];
         for (holds, name) in rules {
@@ -200,11 +210,16 @@ fn add_headers(response: &mut Response, code: &str, is_limited: bool) {
         (is_limited, "RateLimit"),
         (comes_again, "Retry-After"),
         (code == "401", "WWW-Authenticate"),
+        (code == "415", "Accept-Encoding"),
     ];
     for (_, name) in rules.into_iter().filter(|(holds, _)| *holds) {
-        let shared = RefOr::Ref(Ref::new(format!("#/components/headers/{name}")));
-        response.headers.entry(name.to_owned()).or_insert(shared);
+        add_header(response, name);
     }
+}
+
+fn add_header(response: &mut Response, name: &str) {
+    let shared = RefOr::Ref(Ref::new(format!("#/components/headers/{name}")));
+    response.headers.entry(name.to_owned()).or_insert(shared);
 }
 
 /// A status that some problem has.
@@ -236,7 +251,7 @@ impl Status {
         let mut response = Response::new(kinds.join("\n"));
         response.content.insert(PROBLEM_JSON.to_owned(), problem().into());
         // Who is refused before it is known who asks has no limit to be told of.
-        let is_limited = !matches!(self.0.as_u16(), 401 | 404 | 405 | 414 | 431 | 500 | 503);
+        let is_limited = !matches!(self.0.as_u16(), 401 | 404 | 405 | 414 | 431 | 500 | 501 | 503);
         add_headers(&mut response, self.0.as_str(), is_limited);
         response
     }
