@@ -28,6 +28,7 @@ mod lost_answers;
 mod members;
 mod outages;
 mod patch;
+mod prefer;
 mod read;
 mod reporting;
 mod request_bodies;

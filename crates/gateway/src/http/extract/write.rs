@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     authorized::{Authorized, scope},
     conditions::if_match,
-    prefer::wait_of,
+    prefer::Preferences,
 };
 use crate::{
     app::{IdempotencyKey, WriteContext},
@@ -21,6 +21,7 @@ use crate::{
         header_fields::{parameter, split},
         json_document,
         layers::refused_body,
+        notes::RequestNotes,
         problem::Problem,
         state::ApiState,
     },
@@ -47,6 +48,10 @@ impl<S: scope::Required> FromRequest<ApiState> for Write<S> {
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let caller = Authorized::<S>::from_request_parts(&mut parts, state).await?;
+        let preferences = Preferences::of(&parts.headers);
+        if let Some(notes) = parts.extensions.get::<RequestNotes>() {
+            notes.prefer(preferences);
+        }
         let body = read_body(&parts, body).await?;
         let key = idempotency_key(&parts.headers)?.map(|key| IdempotencyKey {
             key,
@@ -62,7 +67,7 @@ impl<S: scope::Required> FromRequest<ApiState> for Write<S> {
             traceparent: caller.traceparent,
             key,
             if_match: if_match(&parts.headers),
-            wait: wait_of(&parts.headers),
+            wait: preferences.wait(),
         };
         Ok(Self { context, body, scope: PhantomData })
     }

@@ -13,7 +13,7 @@ use utoipa::openapi::{
 use crate::http::problem::{PROBLEM_JSON, Problem};
 
 /// Headers of answers: name, what it says, whether it is a number.
-const HEADERS: [(&str, &str, Type); 6] = [
+const HEADERS: [(&str, &str, Type); 7] = [
     ("X-Request-Id", "The id of the request: the caller's, or one that was made.", Type::String),
     (
         "RateLimit-Policy",
@@ -27,6 +27,11 @@ const HEADERS: [(&str, &str, Type); 6] = [
     ),
     ("Retry-After", "After how many seconds to try again.", Type::Integer),
     ("WWW-Authenticate", "How to authenticate (RFC 6750).", Type::String),
+    (
+        "Preference-Applied",
+        "The preferences of `Prefer` that were honored (RFC 7240).",
+        Type::String,
+    ),
     ("Accept-Encoding", "The codings of a body that are accepted: `identity` alone.", Type::String),
 ];
 
@@ -46,8 +51,9 @@ const PARAMETERS: [(&str, &str, &str); 4] = [
     ),
     (
         "Prefer",
-        "`wait=N`: wait for the outcome for N seconds, 10 if nothing is said and 60 at most. \
-         `respond-async`: do not wait.",
+        "`wait=N`: wait for the outcome for N seconds, 10 if there is no preference and 60 at most. \
+         `respond-async`: do not wait. With both, in either order, the wait applies. `Preference-Applied` names \
+         what was honored.",
         "",
     ),
     ("If-Match", "Write only if the organization still has this ETag; else 412.", ""),
@@ -186,6 +192,9 @@ impl Call {
                     response.content.insert(PROBLEM_JSON.to_owned(), problem().into());
                 }
                 add_headers(response, code, self.needs_token);
+                if code.starts_with('2') && self.honors_preferences() {
+                    add_header(response, "Preference-Applied");
+                }
             }
         }
         for status in self.refusals() {
