@@ -28,6 +28,7 @@ const fn by_fault(at: &'static str, says: &'static str, why: &'static str) -> Ex
 pub(super) const EXCUSES: &[Excuse] = &[
     by_code(412, "precondition_failed", "which version an organization is at"),
     by_code(422, "idempotency_key_reused", "which request had the key before"),
+    by_code(409, "unknown_position", "how long the feed is"),
     by_code(422, "unsupported_by_provider", "what the organization's provider can do"),
     by_code(422, "rejected_by_provider", "what the provider takes beyond its own documentation"),
     by_code(422, "cannot_resolve", "what is there at the provider"),

@@ -109,6 +109,8 @@ problems! {
     operation_in_progress = CONFLICT, "operation_in_progress", "Another operation is open";
     /// The first request with the key still runs.
     idempotency_in_progress = CONFLICT, "idempotency_in_progress", "The first request with this key is still running";
+    /// The position is after the end of the feed.
+    unknown_position = CONFLICT, "unknown_position", "Unknown position";
     /// The operation is not open.
     operation_not_open = CONFLICT, "operation_not_open", "The operation is not open";
     /// The discrepancy is settled.
@@ -263,6 +265,7 @@ impl From<AppError> for Problem {
                 Self { replayed, ..Self::of_failure(*failure) }
             }
             AppError::Provider(failure) => Self::of_failure(*failure),
+            AppError::UnknownPosition { .. } => Self::unknown_position(detail),
             AppError::CannotResolve(error) => Self::from(error),
             AppError::DiscrepancyNotOpen => Self::discrepancy_not_open(detail),
             AppError::DiscrepancyStale => Self::discrepancy_stale(detail),
