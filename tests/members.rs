@@ -71,7 +71,9 @@ async fn an_invitation_whose_answer_is_lost_is_sent_once_and_needs_a_person() {
     let fault = Fault::after(Answer::Reset);
     world.providers().inject(FaultRule::next(Operation::InviteUsers, fault)).unwrap();
     let body = json!({"members": [{"email": "a@acme.test"}]});
-    let operation = client.post(&at(&org, "members"), &body).await.expect(202);
+    let reply = client.post(&at(&org, "members"), &body).await;
+    assert_eq!(reply.header("retry-after"), "60", "nothing moves before an operator resolves it");
+    let operation = reply.expect(202);
     assert_eq!(operation["state"], "quarantined");
     assert_eq!(operation["evidence"]["send_phase"], "sent");
     assert_eq!(world.providers().tally(Operation::InviteUsers).received, 1);
