@@ -2,12 +2,7 @@
 
 use serde_json::{Value, json};
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
-
-use crate::harness::{World, cloud_customer, commitments_customer};
+use crate::harness::{World, cloud_customer, commitments_customer, raw_answer};
 
 #[tokio::test]
 async fn broken_bodies_are_told_apart() {
@@ -120,17 +115,6 @@ async fn providers_tell_what_they_can_do_and_no_secret() {
     world.finish().await;
 }
 
-/// Everything that the gateway answers to these bytes, until it closes the connection.
-async fn told(world: &World, request: &[u8]) -> String {
-    let address = world.anonymous().base().trim_start_matches("http://").to_owned();
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    // It may answer and close before it has read everything.
-    let _sent = stream.write_all(request).await;
-    let mut told = Vec::new();
-    let _ended = stream.read_to_end(&mut told).await;
-    String::from_utf8_lossy(&told).into_owned()
-}
-
 fn head(more: &str) -> String {
     format!("GET /v1/providers HTTP/1.1\r\nHost: acme.test\r\nConnection: close\r\n{more}\r\n")
 }
@@ -140,17 +124,17 @@ async fn a_head_that_is_too_large_is_refused() {
     let world = World::new().await;
     let sized = |size: usize| format!("X-Large: {}\r\n", "x".repeat(size));
     let many = |count: usize| (0..count).map(|n| format!("x-{n}: 1\r\n")).collect::<String>();
-    assert!(told(&world, head("").as_bytes()).await.starts_with("HTTP/1.1 401 "));
-    let large = told(&world, head(&sized(17 * 1024)).as_bytes()).await;
+    assert!(raw_answer(&world, head("").as_bytes()).await.starts_with("HTTP/1.1 401 "));
+    let large = raw_answer(&world, head(&sized(17 * 1024)).as_bytes()).await;
     assert!(large.starts_with("HTTP/1.1 431 "), "{large}");
     assert!(large.contains("\"headers_too_large\""), "{large}");
     for beyond in [sized(33 * 1024), many(101)] {
-        let refused = told(&world, head(&beyond).as_bytes()).await;
+        let refused = raw_answer(&world, head(&beyond).as_bytes()).await;
         assert!(refused.starts_with("HTTP/1.1 431 "), "{refused}");
     }
-    assert!(told(&world, head(&many(90)).as_bytes()).await.starts_with("HTTP/1.1 401 "));
+    assert!(raw_answer(&world, head(&many(90)).as_bytes()).await.starts_with("HTTP/1.1 401 "));
     let long = head("").replace("/v1/providers", &format!("/v1/providers?x={}", "x".repeat(9000)));
-    assert!(told(&world, long.as_bytes()).await.contains("\"uri_too_long\""));
+    assert!(raw_answer(&world, long.as_bytes()).await.contains("\"uri_too_long\""));
     world.finish().await;
 }
 
@@ -180,7 +164,7 @@ async fn a_body_that_is_too_large_deep_or_long_is_refused() {
         "POST /v1/organizations HTTP/1.1\r\nHost: acme.test\r\nAuthorization: Bearer {token}\r\n\
          Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}{chunk}"
     );
-    let refused = told(&world, chunked.as_bytes()).await;
+    let refused = raw_answer(&world, chunked.as_bytes()).await;
     assert!(refused.starts_with("HTTP/1.1 413 "), "{refused}");
     assert!(world.providers().requests().is_empty());
     world.finish().await;

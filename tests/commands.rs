@@ -173,6 +173,17 @@ async fn a_bad_configuration_is_2_and_names_every_key() {
 }
 
 #[tokio::test]
+async fn a_variable_that_is_not_utf_8_is_2_and_named() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let latin1 = OsStr::from_bytes(b"127.0.0.1:\xe9-canary");
+    let ended = Binary::new("serve").env("GATEWAY_SERVER__LISTEN", latin1).run().await;
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    let named = "error: GATEWAY_SERVER__LISTEN: the value must be UTF-8";
+    assert!(ended.stderr.lines().any(|line| line.starts_with(named)), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("canary"), "a value may be a secret: {}", ended.stderr);
+}
+
+#[tokio::test]
 async fn a_database_that_is_not_there_is_1_in_one_line_without_the_password() {
     let url = "postgres://gateway:hunter2-canary@127.0.0.1:1/gateway";
     for words in ["serve", "migrate"] {

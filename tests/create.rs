@@ -196,6 +196,62 @@ async fn the_gateways_own_credentials_failing_is_never_the_callers_fault() {
 }
 
 #[tokio::test]
+async fn an_exceeded_quota_at_the_provider_is_a_conflict_and_no_refusal_of_the_credentials() {
+    let world = World::new().await;
+    let client = world.client();
+    let body = json!({"type": "quotas_exceeded", "message": "quota(s) exceeded for this resource"});
+    let answer = Answer::Status { status: 403, body: Some(body.to_string()) };
+    let fault = FaultRule::next(Operation::CreateOrganization, Fault::before(answer));
+    world.providers().inject(fault).unwrap();
+    let problem = client
+        .post("/v1/organizations", &cloud_customer("cust-1"))
+        .await
+        .problem(409, "quota_exceeded_at_provider");
+    assert_eq!(problem["provider"]["type"], "quotas_exceeded");
+    assert!(problem["detail"].as_str().unwrap().contains("provider `scaleway`"), "{problem}");
+    let rejected = client.get("/v1/operations").await.expect(200);
+    assert_eq!(rejected["items"][0]["error"]["code"], "quota_exceeded_at_provider");
+    let provider = client.get("/v1/providers/scaleway").await.expect(200);
+    assert_eq!(provider["health"]["state"], "up", "the credentials are valid");
+    // Nothing was created, so the customer can be created once there is quota again.
+    client.create(&cloud_customer("cust-1")).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_fault_that_the_provider_finds_in_a_leaf_points_at_that_leaf() {
+    let world = World::new().await;
+    let client = world.client();
+    let errors = json!({
+        "users": {"1": {"role": ["Must be one of: user."]}, "0": {"_schema": ["Invalid input type."]}},
+        "primary_address": {"zip": ["Not a valid postal code."]},
+        "aws_marketplace_offer_link": ["Not a valid URL."],
+    });
+    let body = json!({"code": 422, "status": "Unprocessable Content", "errors": {"json": errors}});
+    let answer = Answer::Status { status: 422, body: Some(body.to_string()) };
+    let refuse = |operation| FaultRule::next(operation, Fault::before(answer.clone()));
+    world.providers().inject(refuse(Operation::RegisterOrg)).unwrap();
+    let create = client.post("/v1/organizations", &commitments_customer("cust-1"));
+    let problem = create.await.problem(422, "rejected_by_provider");
+    let mut found = Reply::pointers(&problem);
+    found.sort_unstable();
+    let leaves =
+        ["/address/postal_code", "/marketplace_offers/aws", "/members/0", "/members/1/role"];
+    assert_eq!(found, leaves);
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.starts_with("provider `archera` rejected the request: "), "{detail}");
+    assert!(detail.contains("`address.postal_code` Not a valid postal code."), "{detail}");
+
+    let organization = client.create(&commitments_customer("cust-1")).await;
+    world.providers().inject(refuse(Operation::InviteUsers)).unwrap();
+    let members = format!("/v1/organizations/{}/members", organization["id"].as_str().unwrap());
+    let invited = json!({"members": [{"email": "a@acme.test"}, {"email": "b@acme.test"}]});
+    let problem = client.post(&members, &invited).await.problem(422, "rejected_by_provider");
+    assert!(Reply::pointers(&problem).contains(&"/members/1/role"), "{problem}");
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_dry_run_plans_and_does_nothing() {
     let world = World::new().await;
     let client = world.client();

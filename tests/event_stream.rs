@@ -105,6 +105,33 @@ async fn what_is_asked_wrongly_of_a_stream_is_refused_before_it_begins() {
 }
 
 #[tokio::test]
+async fn a_position_after_the_end_of_the_feed_is_unknown() {
+    let world = World::new().await;
+    let client = world.client();
+    organization(&client, "cust-1").await;
+    sealed(&world).await;
+    let head = items(&client, "").await.last().unwrap()["sequence"].as_i64().unwrap();
+    let at_the_end = format!("?after={head}");
+    assert_eq!(items(&client, &at_the_end).await, Vec::<Value>::new());
+    assert!(EventReader::open(&client, "", Some(head)).await.is_some());
+    assert!(EventReader::open(&client, &at_the_end, None).await.is_some());
+    let after = format!("/v1/events?after={}", head + 1);
+    let stream = |path: &str| client.get(path).header("Accept", "text/event-stream");
+    for refused in [
+        stream("/v1/events").header("Last-Event-ID", &(head + 1).to_string()),
+        stream("/v1/events?after=0").header("Last-Event-ID", &i64::MAX.to_string()),
+        stream(&after),
+        client.get(&after),
+        client.get(&format!("{after}&include_total=true&type=organization.created")),
+    ] {
+        let problem = refused.await.problem(409, "unknown_position");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(&format!("ends at {head}")), "{detail}");
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_tenant_has_so_many_streams_and_a_place_comes_back() {
     let settings = Settings::default()
         .with("GATEWAY_LIMITS__EVENT_STREAMS", "2")

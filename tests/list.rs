@@ -50,7 +50,7 @@ async fn each_filter_narrows_to_what_it_says() {
     let client = world.client();
     let mut cloud = cloud_customer("cust-1");
     cloud["name"] = json!("50%_Off SAS");
-    cloud["labels"] = json!({"product": "cloud", "tier": "a:b"});
+    cloud["labels"] = json!({"product": "cloud", "tier": "a:b", "env:prod": "eu:1"});
     let cloud = client.create(&cloud).await;
     let commitments = client.create(&commitments_customer("cust-2")).await;
     let (cloud_id, commitments_id) =
@@ -71,6 +71,8 @@ async fn each_filter_narrows_to_what_it_says() {
         ("label=product:commitments", vec![commitments_id]),
         ("label=tier:a:b", vec![cloud_id]),
         ("label=tier:a", vec![]),
+        ("label=env:prod:eu:1", vec![cloud_id]),
+        ("label=env:prod:eu", vec![]),
         ("q=50%25_o", vec![cloud_id]),
         ("q=acme", vec![commitments_id]),
         ("q=%25", vec![]),

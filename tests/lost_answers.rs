@@ -4,7 +4,7 @@
 use sandbox::{Answer, Fault, FaultRule, Operation, Provider};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Settings, World, cloud_customer, commitments_customer};
+use crate::harness::{Client, Settings, World, cloud_customer, commitments_customer, until};
 
 const CREATES: &str = "/v1/organizations";
 
@@ -133,6 +133,46 @@ async fn quarantined(world: &World, client: &Client, is_done: bool) -> Value {
     let operation = client.post(CREATES, &commitments_customer("c-1")).wait(30).await.expect(202);
     assert_eq!(operation["state"], "quarantined", "{operation}");
     operation
+}
+
+#[tokio::test]
+async fn a_wait_for_a_quarantined_operation_ends_at_once() {
+    let world = World::new().await;
+    let client = world.client();
+    let operation = quarantined(&world, &client, true).await;
+    let path = format!("/v1/operations/{}?wait=60", operation["id"].as_str().unwrap());
+    let answered = tokio::time::timeout(std::time::Duration::from_secs(20), client.get(&path));
+    let answered = answered.await.expect("only an operator moves it").expect(200);
+    assert_eq!(answered["state"], "quarantined");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_send_that_the_provider_provably_did_not_process_is_not_sent() {
+    let world = World::new().await;
+    let (client, providers) = (world.client(), world.providers());
+    let limited = Answer::TooManyRequests { retry_after_seconds: Some(2) };
+    providers
+        .inject(FaultRule::next(Operation::CreateOrganization, Fault::before(limited)))
+        .unwrap();
+    let create = client.post(CREATES, &cloud_customer("c-1")).respond_async().await.expect(202);
+    let id = create["id"].as_str().unwrap();
+    let pending = until("the attempt that was refused", async || {
+        let operation = client.get(&format!("/v1/operations/{id}")).await.expect(200);
+        (operation["state"] == "accepted" && operation["attempts"] == 1).then_some(operation)
+    });
+    assert_eq!(pending.await["evidence"]["send_phase"], "not_sent");
+    let settled = client.settled(id).await;
+    assert_eq!((&settled["state"], &settled["attempts"]), (&json!("succeeded"), &json!(2)));
+    assert_eq!(settled["evidence"]["send_phase"], "sent");
+
+    let refused = Answer::Status { status: 422, body: None };
+    providers.inject(FaultRule::next(Operation::RegisterOrg, Fault::before(refused))).unwrap();
+    let create = client.post(CREATES, &commitments_customer("c-2"));
+    create.await.problem(422, "rejected_by_provider");
+    let rejected = client.get("/v1/operations?state=rejected").await.expect(200);
+    assert_eq!(rejected["items"][0]["evidence"]["send_phase"], "sent", "it was sent and refused");
+    world.finish().await;
 }
 
 #[tokio::test]

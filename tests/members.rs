@@ -71,7 +71,9 @@ async fn an_invitation_whose_answer_is_lost_is_sent_once_and_needs_a_person() {
     let fault = Fault::after(Answer::Reset);
     world.providers().inject(FaultRule::next(Operation::InviteUsers, fault)).unwrap();
     let body = json!({"members": [{"email": "a@acme.test"}]});
-    let operation = client.post(&at(&org, "members"), &body).await.expect(202);
+    let reply = client.post(&at(&org, "members"), &body).await;
+    assert_eq!(reply.header("retry-after"), "60", "nothing moves before an operator resolves it");
+    let operation = reply.expect(202);
     assert_eq!(operation["state"], "quarantined");
     assert_eq!(operation["evidence"]["send_phase"], "sent");
     assert_eq!(world.providers().tally(Operation::InviteUsers).received, 1);
@@ -114,7 +116,22 @@ async fn a_faulty_seat_is_refused_and_archera_has_none() {
     let found = Reply::pointers(&problem);
     assert_eq!(found, ["/username", "/email", "/password", "/pasword"]);
     let refused = json!({"username": "no spaces allowed", "email": "a@acme.test", "password": "p"});
-    client.post(&at(&cloud, "admin-role"), &refused).await.problem(422, "rejected_by_provider");
+    let problem =
+        client.post(&at(&cloud, "admin-role"), &refused).await.problem(422, "validation_failed");
+    assert_eq!(Reply::pointers(&problem), ["/username"]);
+    // The gateway's rules and the provider's are checked together.
+    let password = "canary-pass".repeat(7);
+    let refused = json!({"username": "no spaces", "email": "x", "password": password});
+    let reply = client.post(&at(&cloud, "admin-role"), &refused).await;
+    assert!(!reply.text.contains("canary-pass"));
+    let problem = reply.problem(422, "validation_failed");
+    assert_eq!(Reply::pointers(&problem), ["/email", "/username", "/password"]);
+    assert_eq!(
+        problem["errors"][2]["message"],
+        "must have at most 72 characters (required by provider `scaleway`)"
+    );
+    let recorded = client.get("/v1/operations?kind=admin_role").await.expect(200);
+    assert_eq!(recorded["items"], json!([]), "a refusal before sending is no operation");
     let seat = json!({"username": "admin", "email": "a@acme.test", "password": ""});
     let reply = client.post(&at(&commitments, "admin-role"), &seat).await;
     reply.problem(422, "unsupported_by_provider");

@@ -87,6 +87,22 @@ async fn a_faulty_patch_names_every_fault_and_changes_nothing() {
     let patch = json!({"name": "x", "owner": {"email": null}});
     let problem = client.patch(&path(&org), &patch).await.problem(422, "validation_failed");
     assert_eq!(Reply::pointers(&problem), ["/owner/email", "/name"]);
+    // A value that the gateway refuses, one that the provider refuses, and one that it cannot change.
+    let patch = json!({"name": "A", "owner": {"email": "no-at-sign"}, "siren_number": "x"});
+    let problem = client.patch(&path(&org), &patch).await.problem(422, "validation_failed");
+    let faults: Vec<(&str, &str)> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| (fault["pointer"].as_str().unwrap(), fault["code"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("/owner/email", "invalid"),
+        ("/siren_number", "invalid"),
+        ("/siren_number", "unsupported_by_provider"),
+        ("/name", "invalid"),
+    ];
+    assert_eq!(faults, expected);
     client.patch(&path(&org), &json!([])).await.problem(422, "validation_failed");
     let siren = json!({"siren_number": "123456789"});
     client.patch(&path(&org), &siren).await.problem(422, "unsupported_by_provider");

@@ -1,6 +1,6 @@
 //! The real program, run as an operator runs it.
 
-use std::{process::Stdio, time::Duration};
+use std::{ffi::OsStr, process::Stdio, time::Duration};
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -45,7 +45,7 @@ impl Binary {
     }
 
     /// With a variable.
-    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }

@@ -35,6 +35,16 @@ impl Call {
         Self { request: request.body(body.to_owned()) }
     }
 
+    /// With these bytes as the body, said to be JSON.
+    pub(crate) fn bytes(self, body: &[u8]) -> Self {
+        self.header("Content-Type", "application/json").untyped(body)
+    }
+
+    /// With these bytes as the body, and no media type of its own.
+    pub(crate) fn untyped(self, body: &[u8]) -> Self {
+        Self { request: self.request.body(body.to_owned()) }
+    }
+
     /// With a body as it is, said to be a form.
     pub(crate) fn form(self, body: &str) -> Self {
         let form = "application/x-www-form-urlencoded";

@@ -29,6 +29,8 @@ pub struct Capabilities {
     pub admin_role: bool,
     /// The form of the organization ids.
     pub provider_org_id_format: ProviderOrgIdFormat,
+    /// The limits on the user name and the password of that seat; `None` where there are none.
+    pub seat_rules: Option<SeatRules>,
     /// How long after a write an absence proves nothing, as known for this kind of provider. Zero where
     /// the provider cannot be read at all.
     pub settle_window: Duration,
@@ -61,6 +63,28 @@ pub enum Format {
     Digits(usize),
     /// An absolute http or https URL.
     Url,
+    /// ASCII letters, digits, `@`, `.`, `_` and `-`.
+    Login,
+}
+
+/// A provider's limits on one text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextRule {
+    /// The least number of characters (Unicode scalar values), 0 for no limit.
+    pub min_chars: usize,
+    /// The greatest number of characters, `usize::MAX` for no limit.
+    pub max_chars: usize,
+    /// The shape of the text.
+    pub format: Format,
+}
+
+/// A provider's limits on an administrator's seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeatRules {
+    /// The user name.
+    pub username: TextRule,
+    /// The password.
+    pub password: TextRule,
 }
 
 impl FieldRule {
@@ -91,13 +115,21 @@ impl FieldRule {
     /// What is wrong with `text` for this field, in words; `None` when it is fine.
     #[must_use]
     pub fn fault_of(&self, text: &str) -> Option<String> {
+        let Self { min_chars, max_chars, format, .. } = *self;
+        TextRule { min_chars, max_chars, format }.fault_of(text)
+    }
+}
+
+impl TextRule {
+    /// Returns the limit that `text` breaks, in words that do not repeat it; `None` where it is within all.
+    #[must_use]
+    pub fn fault_of(&self, text: &str) -> Option<String> {
         let count = text.chars().count();
         if count < self.min_chars || count > self.max_chars {
-            return Some(match self.max_chars {
-                usize::MAX => {
-                    format!("must have at least {} characters at this provider", self.min_chars)
-                }
-                max => format!("must have {} to {max} characters at this provider", self.min_chars),
+            return Some(match (self.min_chars, self.max_chars) {
+                (min, usize::MAX) => format!("must have at least {min} characters"),
+                (0, max) => format!("must have at most {max} characters"),
+                (min, max) => format!("must have {min} to {max} characters"),
             });
         }
         match self.format {
@@ -110,6 +142,12 @@ impl FieldRule {
                     !r.is_empty() && !r.starts_with('/') && !r.contains(char::is_whitespace)
                 });
                 (!well_formed).then(|| "must be an absolute http or https URL".to_owned())
+            }
+            Format::Login => {
+                let fits = |c: char| c.is_ascii_alphanumeric() || "@._-".contains(c);
+                (!text.chars().all(fits)).then(|| {
+                    "must have only ASCII letters, digits, '@', '.', '_' and '-'".to_owned()
+                })
             }
         }
     }
@@ -210,10 +248,7 @@ mod tests {
     #[test]
     fn a_rule_counts_characters_and_looks_at_the_shape() {
         let name = FieldRule::required(Field::Name).chars(2, 3);
-        assert_eq!(
-            name.fault_of("é"),
-            Some("must have 2 to 3 characters at this provider".to_owned())
-        );
+        assert_eq!(name.fault_of("é"), Some("must have 2 to 3 characters".to_owned()));
         assert_eq!(name.fault_of("éé"), None);
         assert!(name.fault_of("abcd").is_some());
         let siren = FieldRule::optional(Field::SirenNumber).format(Format::Digits(9));
@@ -223,5 +258,9 @@ mod tests {
         assert_eq!(link.fault_of("https://aws.amazon.com/marketplace/x"), None);
         assert!(link.fault_of("aws.amazon.com").is_some());
         assert!(link.fault_of("https:///x").is_some());
+        let login = TextRule { min_chars: 0, max_chars: 4, format: Format::Login };
+        assert_eq!(login.fault_of("a@b."), None);
+        assert!(login.fault_of("a b").is_some() && login.fault_of("é").is_some());
+        assert_eq!(login.fault_of("abcde"), Some("must have at most 4 characters".to_owned()));
     }
 }

@@ -17,7 +17,7 @@ impl Capabilities {
                 if given.contains(&rule.field) {
                     text_faults(rule, &new.texts(rule.field))
                 } else if rule.required {
-                    vec![fault(rule.field, "is required by the provider".to_owned())]
+                    vec![fault(rule.field, "is required".to_owned())]
                 } else {
                     Vec::new()
                 }
@@ -32,6 +32,24 @@ impl Capabilities {
         self.update_fields
             .iter()
             .flat_map(|rule| text_faults(rule, &patch.texts(rule.field)))
+            .collect()
+    }
+
+    /// What this provider would refuse in a seat; a part that is `None` is not looked at. The password is in no
+    /// message.
+    #[must_use]
+    pub fn seat_faults(&self, username: Option<&str>, password: Option<&str>) -> Vec<FieldFault> {
+        let Some(rules) = &self.seat_rules else { return Vec::new() };
+        [("username", &rules.username, username), ("password", &rules.password, password)]
+            .into_iter()
+            .filter_map(|(name, rule, text)| {
+                Some(FieldFault {
+                    field: None,
+                    leaf: String::new(),
+                    provider_field: name.to_owned(),
+                    message: rule.fault_of(text?)?,
+                })
+            })
             .collect()
     }
 
@@ -133,7 +151,8 @@ fn text_faults(rule: &FieldRule, texts: &[&str]) -> Vec<FieldFault> {
 }
 
 fn fault(field: Field, message: String) -> FieldFault {
-    FieldFault { field: Some(field), provider_field: field.as_str().to_owned(), message }
+    let provider_field = field.as_str().to_owned();
+    FieldFault { field: Some(field), leaf: String::new(), provider_field, message }
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub enum Kind {
     Unauthenticated,
     /// The provider knows our credentials and they may not do this.
     PermissionDenied,
+    /// The account has no quota left for it at the provider. Its credentials are valid.
+    QuotaExceeded,
     /// There is no such organization at the provider, or none yet.
     NotFound,
     /// It conflicts with what is there.
@@ -39,6 +41,7 @@ impl Kind {
             Self::InvalidInput => "invalid_input",
             Self::Unauthenticated => "unauthenticated",
             Self::PermissionDenied => "permission_denied",
+            Self::QuotaExceeded => "quota_exceeded",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::RateLimited => "rate_limited",
@@ -89,10 +92,25 @@ pub struct ProviderAnswer {
 pub struct FieldFault {
     /// The field in our words, where the adapter could tell.
     pub field: Option<Field>,
+    /// The place within the field, as the rest of an RFC 6901 pointer: `/1/role` of a member's role. Empty
+    /// for the whole field.
+    pub leaf: String,
     /// The field in the provider's words.
     pub provider_field: String,
     /// What is wrong with it.
     pub message: String,
+}
+
+impl FieldFault {
+    /// Returns where the fault is in the request's body, as an RFC 6901 pointer. A field that the adapter
+    /// could not translate keeps the provider's name.
+    #[must_use]
+    pub fn pointer(&self) -> String {
+        match self.field {
+            Some(field) => format!("{}{}", field.pointer(), self.leaf),
+            None => format!("/{}", self.provider_field.replace('~', "~0").replace('/', "~1")),
+        }
+    }
 }
 
 /// A failed call. `kind` says what went wrong and `effect` what it did; both are asked for by the
@@ -217,6 +235,7 @@ impl Error {
                 | Kind::InvalidInput
                 | Kind::Unauthenticated
                 | Kind::PermissionDenied
+                | Kind::QuotaExceeded
                 | Kind::NotFound
                 | Kind::Conflict
                 | Kind::RateLimited
@@ -243,6 +262,19 @@ impl std::error::Error for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fault_points_at_its_leaf_or_keeps_the_providers_name() {
+        let fault = |field, leaf: &str| FieldFault {
+            field,
+            leaf: leaf.to_owned(),
+            provider_field: "a/b~c".to_owned(),
+            message: String::new(),
+        };
+        assert_eq!(fault(Some(Field::Members), "/1/role").pointer(), "/members/1/role");
+        assert_eq!(fault(Some(Field::OwnerEmail), "").pointer(), "/owner/email");
+        assert_eq!(fault(None, "").pointer(), "/a~1b~0c");
+    }
 
     #[test]
     fn only_what_cannot_be_done_twice_is_retryable() {

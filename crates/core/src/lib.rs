@@ -16,7 +16,9 @@ mod provider_org_id;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use capabilities::{Capabilities, CreateRecovery, FieldRule, FindBy, Format, Strength};
+pub use capabilities::{
+    Capabilities, CreateRecovery, FieldRule, FindBy, Format, SeatRules, Strength, TextRule,
+};
 pub use child_org::{
     Address, AdminSeat, Change, ChildOrg, ChildOrgPatch, EmailAddress, Lock, LockOrigin,
     MarketplaceOffers, Member, NewChildOrg, NewMember, Owner, Role, Status,

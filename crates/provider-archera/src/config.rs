@@ -78,6 +78,7 @@ pub fn capabilities(list_orgs: bool) -> Capabilities {
         invite: true,
         admin_role: false,
         provider_org_id_format: ID_FORMAT,
+        seat_rules: None,
         settle_window: if list_orgs { SETTLE_WINDOW } else { Duration::ZERO },
         customer_id_fixed_on: None,
     }

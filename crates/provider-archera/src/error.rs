@@ -17,7 +17,7 @@ pub(crate) fn read(answer: &Answer) -> Refusal {
     let mut field_faults = Vec::new();
     if let Some(Value::Object(locations)) = document.get("errors") {
         for (location, errors) in locations {
-            collect(&mut field_faults, location, &mut String::new(), errors);
+            collect(&mut field_faults, location, &mut Vec::new(), errors);
         }
     }
     Refusal {
@@ -46,22 +46,23 @@ fn detail(value: &Value) -> Option<String> {
     }
 }
 
-/// Walks the faults of a 422: nested by location, then by field and list index, with the messages in a
+/// Collects the faults of a 422: nested by location, then by field and list index, with the messages in a
 /// list at the end.
-fn collect(faults: &mut Vec<FieldFault>, location: &str, path: &mut String, errors: &Value) {
+fn collect<'a>(
+    faults: &mut Vec<FieldFault>,
+    location: &str,
+    path: &mut Vec<&'a str>,
+    errors: &'a Value,
+) {
     if faults.len() >= MAX_FAULTS {
         return;
     }
     match errors {
         Value::Object(members) => {
             for (name, errors) in members {
-                let above = path.len();
-                if above > 0 {
-                    path.push('.');
-                }
-                path.push_str(name);
+                path.push(name);
                 collect(faults, location, path, errors);
-                path.truncate(above);
+                path.pop();
             }
         }
         Value::Array(items) => {
@@ -71,28 +72,49 @@ fn collect(faults: &mut Vec<FieldFault>, location: &str, path: &mut String, erro
         }
         Value::Null => {}
         Value::String(_) | Value::Bool(_) | Value::Number(_) => {
+            let (field, leaf) = place_of(location, path);
             faults.push(FieldFault {
-                field: field_of(location, path),
-                provider_field: if path.is_empty() { location } else { path.as_str() }.to_owned(),
+                field,
+                leaf,
+                provider_field: if path.is_empty() { location.to_owned() } else { path.join(".") },
                 message: detail(errors).unwrap_or_default(),
             });
         }
     }
 }
 
-fn field_of(location: &str, path: &str) -> Option<Field> {
-    if location != "json" {
-        return None;
+/// Translates a path in the body into our field and the place within it. A part that we do not have, such as
+/// the `_schema` of a whole object, is left out with what follows it.
+fn place_of(location: &str, path: &[&str]) -> (Option<Field>, String) {
+    let ("json", [name, within @ ..]) = (location, path) else { return (None, String::new()) };
+    let (field, leaf) = match *name {
+        "name" => (Field::Name, String::new()),
+        "domain" => (Field::Domain, String::new()),
+        "primary_address" => (Field::Address, address_leaf(within)),
+        "users" => (Field::Members, member_leaf(within)),
+        "labra_subscription_id" => (Field::LabraSubscriptionId, String::new()),
+        "aws_marketplace_offer_link" => (Field::MarketplaceOffers, "/aws".to_owned()),
+        "azure_marketplace_offer_link" => (Field::MarketplaceOffers, "/azure".to_owned()),
+        "gcp_marketplace_offer_link" => (Field::MarketplaceOffers, "/gcp".to_owned()),
+        _ => return (None, String::new()),
+    };
+    (Some(field), leaf)
+}
+
+fn address_leaf(within: &[&str]) -> String {
+    match within.first().copied() {
+        Some("zip") => "/postal_code".to_owned(),
+        Some(part @ ("line1" | "line2" | "city" | "state" | "country")) => format!("/{part}"),
+        Some(_) | None => String::new(),
     }
-    Some(match path.split('.').next()? {
-        "name" => Field::Name,
-        "domain" => Field::Domain,
-        "primary_address" => Field::Address,
-        "users" => Field::Members,
-        "labra_subscription_id" => Field::LabraSubscriptionId,
-        "aws_marketplace_offer_link"
-        | "azure_marketplace_offer_link"
-        | "gcp_marketplace_offer_link" => Field::MarketplaceOffers,
-        _ => return None,
-    })
+}
+
+fn member_leaf(within: &[&str]) -> String {
+    let Some(index) = within.first().and_then(|index| index.parse::<u16>().ok()) else {
+        return String::new();
+    };
+    match within.get(1).copied() {
+        Some(part @ ("email" | "role")) => format!("/{index}/{part}"),
+        Some(_) | None => format!("/{index}"),
+    }
 }

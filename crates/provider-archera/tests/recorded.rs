@@ -141,16 +141,17 @@ async fn nested_faults_are_named_in_our_words() {
     let mut faults: Vec<_> = error
         .field_faults()
         .iter()
-        .map(|fault| (fault.provider_field.as_str(), fault.field))
+        .map(|fault| (fault.provider_field.as_str(), fault.field, fault.pointer()))
         .collect();
     faults.sort_unstable();
+    let place = |pointer: &str| pointer.to_owned();
     assert_eq!(
         faults,
         [
-            ("nonsense", None),
-            ("primary_address.zip", Some(Field::Address)),
-            ("users.0.email", Some(Field::Members)),
-            ("users.0.role", Some(Field::Members)),
+            ("nonsense", None, place("/nonsense")),
+            ("primary_address.zip", Some(Field::Address), place("/address/postal_code")),
+            ("users.0.email", Some(Field::Members), place("/members/0/email")),
+            ("users.0.role", Some(Field::Members), place("/members/0/role")),
         ]
     );
 }

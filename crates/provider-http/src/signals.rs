@@ -80,7 +80,11 @@ impl AccountSignals {
             | Kind::RateLimited
             | Kind::Unavailable
             | Kind::Unexpected => true,
-            Kind::Unsupported | Kind::InvalidInput | Kind::NotFound | Kind::Conflict => false,
+            Kind::Unsupported
+            | Kind::InvalidInput
+            | Kind::QuotaExceeded
+            | Kind::NotFound
+            | Kind::Conflict => false,
         };
         if tells_of_account {
             let seen = LastError {

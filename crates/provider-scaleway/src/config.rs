@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use partner_core::{
-    Capabilities, Field, FieldRule, FindBy, Format, ProviderName, ProviderOrgIdFormat, Strength,
+    Capabilities, Field, FieldRule, FindBy, Format, ProviderName, ProviderOrgIdFormat, SeatRules,
+    Strength, TextRule,
 };
 use secrecy::SecretString;
 use url::Url;
@@ -15,6 +16,12 @@ const SETTLE_WINDOW: Duration = Duration::from_secs(180);
 
 /// The form of the organization ids.
 pub(crate) const ID_FORMAT: ProviderOrgIdFormat = ProviderOrgIdFormat::Uuid;
+
+/// The limits on a seat. Its password has no documented minimum, so an empty one is Scaleway's to judge.
+const SEAT_RULES: SeatRules = SeatRules {
+    username: TextRule { min_chars: 2, max_chars: 64, format: Format::Login },
+    password: TextRule { min_chars: 0, max_chars: 72, format: Format::Any },
+};
 
 /// One partner account at Scaleway.
 #[derive(Debug, Clone)]
@@ -67,6 +74,7 @@ pub fn capabilities() -> Capabilities {
         invite: false,
         admin_role: true,
         provider_org_id_format: ID_FORMAT,
+        seat_rules: Some(SEAT_RULES),
         settle_window: SETTLE_WINDOW,
         // Told in the API's own description of the field (seen 2026-11).
         customer_id_fixed_on: Some(25),

@@ -3,11 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use partner_core::{
-    AdminSeat, ChildOrg, CountMismatch, Effect, EmailAddress, Error, FieldFault, Kind, Lock,
-    LockOrigin, OrgOrder, OrgQuery, Owner, Page, PageToken, ProviderOrgId, Result, Status,
+    ChildOrg, CountMismatch, Effect, EmailAddress, Error, Kind, Lock, LockOrigin, OrgOrder,
+    OrgQuery, Owner, Page, PageToken, ProviderOrgId, Result, Status,
 };
 use provider_http::{Answer, Unreadable};
-use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -209,28 +208,4 @@ fn filled(text: Option<String>) -> Option<String> {
 
 fn time(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
-}
-
-/// Looks at a seat's user name and password before they are sent.
-pub(crate) fn check_seat(seat: &AdminSeat) -> Result<()> {
-    let length = seat.username.chars().count();
-    let fits = |c: char| c.is_ascii_alphanumeric() || "@._-".contains(c);
-    let mut faults = Vec::new();
-    let mut fault = |field: &str, message: &str| {
-        faults.push(FieldFault {
-            field: None,
-            provider_field: field.to_owned(),
-            message: message.to_owned(),
-        });
-    };
-    if !(2..=64).contains(&length) || !seat.username.chars().all(fits) {
-        fault("username", "must have 2 to 64 letters, digits, '@', '.', '_' or '-'");
-    }
-    if seat.password.expose_secret().chars().count() > 72 {
-        fault("password", "must have at most 72 characters");
-    }
-    if faults.is_empty() {
-        return Ok(());
-    }
-    Err(crate::refused_before_sending().with_field_faults(faults))
 }

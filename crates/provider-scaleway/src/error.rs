@@ -61,6 +61,7 @@ fn read_with(answer: &Answer, field_of: fn(&str) -> Option<Field>) -> Refusal {
         .filter_map(|detail| ArgumentDetail::deserialize(detail).ok())
         .map(|detail| FieldFault {
             field: field_of(&detail.argument_name),
+            leaf: String::new(),
             message: fault_message(&detail),
             provider_field: detail.argument_name,
         })
@@ -73,12 +74,14 @@ fn read_with(answer: &Answer, field_of: fn(&str) -> Option<Field>) -> Refusal {
     }
 }
 
-/// The documented codes whose status alone proves nothing.
+/// The documented codes that say more than their status.
 fn verdict(status: u16, error_type: &str) -> Option<(Kind, Effect)> {
     match (status, error_type) {
         (410, "expired" | "resource_expired") | (412, "precondition_failed") | (423, "locked") => {
             Some((Kind::Conflict, Effect::NotApplied))
         }
+        // The credentials are valid: the partner may have no more of what was asked for.
+        (403, "quotas_exceeded") => Some((Kind::QuotaExceeded, Effect::NotApplied)),
         _ => None,
     }
 }

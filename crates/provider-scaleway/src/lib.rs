@@ -161,12 +161,16 @@ impl PartnerProvider for ScalewayProvider {
     }
 
     async fn request_admin_role(&self, id: &ProviderOrgId, seat: &AdminSeat) -> Result<Reply<()>> {
-        convert::check_seat(seat)?;
+        let password = seat.password.expose_secret();
+        let faults = self.capabilities.seat_faults(Some(&seat.username), Some(password));
+        if !faults.is_empty() {
+            return Err(refused_before_sending().with_field_faults(faults));
+        }
         let path = path_to(id, Some("request-admin-role"))?;
         let body = wire::RequestAdminRole {
             username: &seat.username,
             email: seat.email.as_str(),
-            password: seat.password.expose_secret(),
+            password,
         };
         let call = Call::new("request_admin_role", Method::POST, &path).json(&body);
         // A success is 204 and empty; nothing in it is read.
@@ -187,5 +191,9 @@ fn path_to<'a>(id: &'a ProviderOrgId, action: Option<&'a str>) -> Result<Vec<&'a
 }
 
 fn refused_before_sending() -> Error {
-    Error::new(Kind::InvalidInput, Effect::NotSent, "the provider would refuse the content")
+    Error::new(
+        Kind::InvalidInput,
+        Effect::NotSent,
+        "the request breaks the documented rules of the provider",
+    )
 }

@@ -176,7 +176,7 @@ async fn documented_errors_mean_what_is_documented() {
         (400, recorded!("invalid_arguments"), Kind::InvalidInput, refused),
         (401, recorded!("denied_authentication"), Kind::Unauthenticated, refused),
         (403, recorded!("permissions_denied"), Kind::PermissionDenied, refused),
-        (403, recorded!("quotas_exceeded"), Kind::PermissionDenied, refused),
+        (403, recorded!("quotas_exceeded"), Kind::QuotaExceeded, refused),
         (404, recorded!("not_found"), Kind::NotFound, refused),
         (409, recorded!("transient_state"), Kind::Conflict, refused),
         (409, recorded!("already_exists"), Kind::Conflict, refused),

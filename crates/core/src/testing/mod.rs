@@ -54,6 +54,7 @@ pub fn all_capabilities() -> Capabilities {
         invite: true,
         admin_role: true,
         provider_org_id_format: ProviderOrgIdFormat::Uuid,
+        seat_rules: None,
         settle_window: Duration::from_secs(180),
         customer_id_fixed_on: Some(25),
     }

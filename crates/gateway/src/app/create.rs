@@ -11,6 +11,7 @@ use super::{
     App,
     context::WriteContext,
     error::{AppError, AppResult},
+    provider_rules::{self, is_named, is_within},
     write::Written,
 };
 use crate::{
@@ -197,33 +198,21 @@ impl App {
 /// Adds what the provider would refuse, where our own rules have not named the place already.
 fn add_provider_faults(faults: &mut Vec<FieldProblem>, account: &Account, new: &NewChildOrg) {
     let capabilities = account.capabilities();
-    if !new.members.is_empty() && !capabilities.invite {
-        faults.push(FieldProblem {
-            pointer: Field::Members.pointer().to_owned(),
-            code: "unsupported_by_provider".to_owned(),
-            message: format!("the provider `{}` cannot invite", account.name()),
-        });
+    let names_members = !new.members.is_empty() || is_within(faults, Field::Members.pointer());
+    if names_members && !capabilities.invite {
+        faults.push(provider_rules::cannot_invite(account));
     }
     for fault in capabilities.create_faults(new) {
         let Some(field) = fault.field else { continue };
-        if faults.iter().any(|known| covers(&known.pointer, field.pointer())) {
+        if is_named(faults, field.pointer()) {
             continue;
         }
-        let missing = !new.fields().contains(&field);
-        faults.push(FieldProblem {
-            pointer: field.pointer().to_owned(),
-            code: if missing { "required" } else { "invalid" }.to_owned(),
-            message: fault.message,
+        faults.push(if new.fields().contains(&field) {
+            provider_rules::invalid(account, &fault)
+        } else {
+            provider_rules::required(account, field)
         });
     }
-}
-
-/// `pointer` names the same place as `known`, or one inside it or around it.
-fn covers(known: &str, pointer: &str) -> bool {
-    let inside = |outer: &str, inner: &str| {
-        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    inside(known, pointer) || inside(pointer, known)
 }
 
 fn new_row(

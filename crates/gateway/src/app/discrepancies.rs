@@ -231,7 +231,7 @@ impl App {
             must_not_have_failed(org)?;
             let mut there = org.clone();
             edit.apply_to(&mut there);
-            let request = split(&account, &Editable::of(&there), &Editable::of(org))?;
+            let request = split(&account, &Editable::of(&there), &Editable::of(org), Vec::new())?;
             if request.patch.is_empty() {
                 return Err(AppError::DiscrepancyStale);
             }

@@ -94,6 +94,17 @@ pub enum AppError {
     /// The provider failed a reading.
     #[error("the provider failed: {}", .0.detail)]
     Provider(Box<Failure>),
+    /// The position is after the end of the feed.
+    #[error(
+        "position {position} is unknown: the feed ends at {head}; continue after {head}, or read the events \
+         again from an earlier position"
+    )]
+    UnknownPosition {
+        /// The number that the caller continues after.
+        position: i64,
+        /// The number of the last event.
+        head: i64,
+    },
     /// The operation cannot be settled that way.
     #[error(transparent)]
     CannotResolve(#[from] CannotResolve),

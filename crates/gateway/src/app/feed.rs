@@ -2,7 +2,10 @@
 
 use tokio::sync::{Notify, watch};
 
-use super::{App, error::AppResult};
+use super::{
+    App,
+    error::{AppError, AppResult},
+};
 use crate::store::{FeedEvent, FeedFilter, Sealed, StoreResult, TenantScope};
 
 /// What is known of the feed at this replica, so that nobody who waits for it need ask the database.
@@ -86,10 +89,26 @@ impl App {
         Ok(sealed)
     }
 
+    /// Checks that the feed goes up to a position, so that a reader can continue after it.
+    ///
+    /// # Errors
+    /// `UnknownPosition` where the feed ends before it: the reader was given it by another feed, or by this one
+    /// before its database was restored to an earlier state.
+    pub async fn check_position(&self, position: i64) -> AppResult<()> {
+        if position == 0 {
+            return Ok(());
+        }
+        let head = self.store.feed_head().await?.sequence;
+        if position > head {
+            return Err(AppError::UnknownPosition { position, head });
+        }
+        Ok(())
+    }
+
     /// One page of the caller's events.
     ///
     /// # Errors
-    /// When the database fails.
+    /// `UnknownPosition` where the feed ends before the position; when the database fails.
     pub async fn events(
         &self,
         scope: &TenantScope,
@@ -104,6 +123,10 @@ impl App {
         let after = request.page_after.map_or(request.after, |page| page.max(request.after));
         let one_more = request.limit.saturating_add(1);
         let mut items = self.store.feed_after(scope, filter, after, one_more).await?;
+        if items.is_empty() {
+            // A position that was handed out is never after the head: what follows it proves it known.
+            self.check_position(after).await?;
+        }
         let limit = usize::try_from(request.limit).unwrap_or(usize::MAX);
         let is_more = items.len() > limit;
         items.truncate(limit);

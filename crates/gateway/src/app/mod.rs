@@ -19,6 +19,7 @@ mod operations;
 mod organizations;
 mod overview;
 mod patch;
+mod provider_rules;
 mod providers;
 mod sealed;
 mod sweeps;
@@ -42,9 +43,10 @@ pub use import::{
     CustomerMap, Import, ImportError, ImportOutcome, ImportRow, ImportSettings, ImportWatch,
     Undiscoverable,
 };
+pub use members::SeatInput;
 pub use operations::{CandidateView, OperationView};
 pub use overview::{DAYS, ENDED_LATELY, HOURS, Overview, QueuedOperation};
-pub use patch::Editable;
+pub use patch::{Editable, Edited};
 pub use providers::{LastPass, Passes, ProviderView, SweepView};
 pub use sweeps::SweepStep;
 pub use webhooks::{

@@ -25,7 +25,7 @@ pub struct OperationView {
     pub operation: Operation,
     /// Why it was rejected.
     pub failure: Option<Failure>,
-    /// Whether anything had left; `None` before it was taken up.
+    /// Whether the provider may have processed anything; `None` before the first attempt.
     pub send_phase: Option<SendPhase>,
     /// The provider's id of the last request.
     pub provider_request_id: Option<String>,
@@ -68,11 +68,10 @@ impl App {
         self.view_operation(scope, operation).await
     }
 
-    /// One operation of the caller's, once it has ended or only a person can move it on, or as it stands
-    /// after `limit`. Of one that waits for a person already, its end is waited for.
+    /// Waits until an operation has ended or is quarantined, for `limit` at most, and returns its latest state.
     ///
     /// # Errors
-    /// `NotFound` where there is none for this caller.
+    /// `NotFound` if the caller cannot see the operation.
     pub async fn await_operation(
         &self,
         scope: &TenantScope,
@@ -80,10 +79,7 @@ impl App {
         limit: Duration,
     ) -> AppResult<OperationView> {
         let found = self.find_operation(scope, id).await?;
-        let stood = found.state;
-        let is_over = |op: &Operation| {
-            op.state.is_final() || (op.state == OperationState::Quarantined && op.state != stood)
-        };
+        let is_over = |operation: &Operation| operation.state.is_at_rest();
         let waited = self.engine.wait(id, limit, self.poll_every, is_over).await?;
         self.view_operation(scope, waited.unwrap_or(found)).await
     }
@@ -168,7 +164,7 @@ impl App {
     }
 }
 
-/// Something may have left unless every attempt is known not to have sent.
+/// The provider may have processed something unless every attempt is known to be `NotSent`.
 fn send_phase(operation: &Operation, evidence: &[Evidence]) -> Option<SendPhase> {
     if operation.attempts == 0 {
         return None;

@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use partner_core::{
-    Address, Capabilities, Change, ChildOrgPatch, EmailAddress, Field, MarketplaceOffers,
-};
+use partner_core::{Address, Change, ChildOrgPatch, EmailAddress, Field, MarketplaceOffers};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -12,6 +10,7 @@ use super::{
     App,
     context::WriteContext,
     error::{AppError, AppResult},
+    provider_rules::{self, is_named},
     write::{Written, keep, must_not_have_failed, send},
 };
 use crate::{
@@ -70,12 +69,21 @@ impl Editable {
     }
 }
 
+/// The fields of an organization as a caller wants them.
+pub struct Edited {
+    /// The fields; the value of one that `faults` names means nothing.
+    pub after: Editable,
+    /// The faults of the request by the gateway's rules.
+    pub faults: Vec<FieldProblem>,
+}
+
 impl App {
-    /// Changes an organization. `edit` gives the fields as the caller wants them, from those as they are,
-    /// or every fault it finds.
+    /// Changes an organization. `edit` returns the fields as the caller wants them, from those as they are,
+    /// with every fault that it finds by our own rules.
     ///
     /// # Errors
-    /// Every fault at once; a field that the provider holds and cannot change is `unsupported_by_provider`.
+    /// Every fault at once, by our rules and the provider's; a field that the provider holds and cannot change
+    /// is `unsupported_by_provider`.
     pub async fn patch_organization<E>(
         self: &Arc<Self>,
         context: WriteContext,
@@ -83,7 +91,7 @@ impl App {
         edit: E,
     ) -> AppResult<Written>
     where
-        E: FnOnce(&Editable) -> Result<Editable, Vec<FieldProblem>> + Send + 'static,
+        E: FnOnce(&Editable) -> Edited + Send + 'static,
     {
         let org = self.organization(&context.scope, id).await?;
         let account = self.account(org.provider.as_str())?.clone();
@@ -91,8 +99,8 @@ impl App {
         let plan = move |org: &mut Organization| {
             must_not_have_failed(org)?;
             let before = Editable::of(org);
-            let after = edit(&before).map_err(AppError::Invalid)?;
-            let request = split(&account, &before, &after)?;
+            let Edited { after, faults } = edit(&before);
+            let request = split(&account, &before, &after, faults)?;
             let fixed_on = account.capabilities().customer_id_fixed_on;
             let asked_at = (app.clock)();
             let late = fixed_on.and_then(|day| LateChange::asked_at(asked_at, day));
@@ -125,14 +133,21 @@ fn plan_of(
     Plan { new_customer_id, ..send(operation) }
 }
 
-/// Parts what changed into what the provider is sent and what is only kept here.
+/// Splits the changed fields into those that the provider is sent and those that the gateway keeps.
+///
+/// # Errors
+/// `faults`, which were found before, and what the provider would refuse in the other fields.
 pub(super) fn split(
     account: &Account,
     before: &Editable,
     after: &Editable,
+    faults: Vec<FieldProblem>,
 ) -> AppResult<UpdateRequest> {
-    let capabilities = account.capabilities();
-    let mut split = Split { capabilities, faults: Vec::new() };
+    if faults.iter().any(|fault| fault.pointer.is_empty()) {
+        // The whole body is wrong: it names no field.
+        return Err(AppError::Invalid(faults));
+    }
+    let mut split = Split { account, named: &faults, found: Vec::new() };
     let mut request =
         UpdateRequest { patch: ChildOrgPatch::default(), local: LocalEdit::default() };
     let (patch, local) = (&mut request.patch, &mut request.local);
@@ -144,17 +159,19 @@ pub(super) fn split(
         local.labels = Some(after.labels.clone());
     }
 
-    let mut faults = split.faults;
-    for fault in capabilities.update_faults(&request.patch) {
-        let pointer = fault.field.map_or("", Field::pointer).to_owned();
-        faults.push(FieldProblem { pointer, code: "invalid".to_owned(), message: fault.message });
+    let mut found = split.found;
+    for fault in account.capabilities().update_faults(&request.patch) {
+        found.push(provider_rules::invalid(account, &fault));
     }
+    let faults = [faults, found].concat();
     if faults.is_empty() { Ok(request) } else { Err(AppError::Invalid(faults)) }
 }
 
 struct Split<'a> {
-    capabilities: &'a Capabilities,
-    faults: Vec<FieldProblem>,
+    account: &'a Account,
+    /// Faults that were found before: the fields that they name have no value.
+    named: &'a [FieldProblem],
+    found: Vec<FieldProblem>,
 }
 
 /// Where a changed field goes.
@@ -194,25 +211,20 @@ impl Split<'_> {
     }
 
     fn goes<T: PartialEq>(&mut self, field: Field, (before, after): (&T, &T)) -> Goes {
-        if before == after {
+        let is_faulty = is_named(self.named, field.pointer());
+        if before == after && !is_faulty {
             return Goes::Nowhere;
         }
-        if self.capabilities.update_rule(field).is_some() {
-            return Goes::ToProvider;
-        }
-        if !self.capabilities.holds(field) {
-            return Goes::Here;
-        }
-        self.fault(field, "unsupported_by_provider", "the provider holds it and cannot change it");
-        Goes::Nowhere
-    }
-
-    fn fault(&mut self, field: Field, code: &str, message: &str) {
-        self.faults.push(FieldProblem {
-            pointer: field.pointer().to_owned(),
-            code: code.to_owned(),
-            message: message.to_owned(),
-        });
+        let capabilities = self.account.capabilities();
+        let goes = if capabilities.update_rule(field).is_some() {
+            Goes::ToProvider
+        } else if !capabilities.holds(field) {
+            Goes::Here
+        } else {
+            self.found.push(provider_rules::unchangeable(self.account, field));
+            Goes::Nowhere
+        };
+        if is_faulty { Goes::Nowhere } else { goes }
     }
 
     /// A text that is always there.
@@ -241,7 +253,7 @@ impl Split<'_> {
         match self.goes(field, values) {
             Goes::Nowhere => {}
             Goes::ToProvider if values.1.is_none() => {
-                self.fault(field, "required", "the provider needs it, so it cannot be emptied");
+                self.found.push(provider_rules::cannot_be_emptied(self.account, field));
             }
             Goes::ToProvider => sent.clone_from(values.1),
             Goes::Here => *kept = Some(change_to(values.1)),
@@ -274,7 +286,7 @@ impl Split<'_> {
             Goes::Nowhere => {}
             Goes::Here => *kept = Some(change_to(values.1)),
             Goes::ToProvider => {
-                self.fault(field, "unsupported_by_provider", "no change of it can be sent");
+                self.found.push(provider_rules::unchangeable(self.account, field));
             }
         }
     }

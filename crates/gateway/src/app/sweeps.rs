@@ -322,6 +322,7 @@ impl App {
             Kind::Unavailable | Kind::Unexpected | Kind::NotFound | Kind::Conflict => MOST_FAILURES,
             Kind::Unauthenticated
             | Kind::PermissionDenied
+            | Kind::QuotaExceeded
             | Kind::Unsupported
             | Kind::InvalidInput => 0,
         };

@@ -106,9 +106,9 @@ impl App {
         context: &WriteContext,
         operation: Operation,
     ) -> AppResult<Written> {
-        let over = |op: &Operation| op.state.is_final() || op.state == OperationState::Quarantined;
         let id = operation.id;
-        let waited = self.engine.wait(id, context.wait, self.poll_every, over).await?;
+        let is_over = |operation: &Operation| operation.state.is_at_rest();
+        let waited = self.engine.wait(id, context.wait, self.poll_every, is_over).await?;
         crash_point!("answer.begin");
         let written = self.outcome(waited.unwrap_or(operation), false).await;
         crash_point!("answer.made");

@@ -33,6 +33,11 @@ impl ConfigError {
         &self.faults
     }
 
+    /// The error of these faults, if there are any.
+    pub(super) fn unless_none(faults: Vec<Fault>) -> Result<(), Self> {
+        if faults.is_empty() { Ok(()) } else { Err(Self { faults }) }
+    }
+
     pub(super) fn one(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self { faults: vec![Fault { key: key.into(), message: message.into() }] }
     }

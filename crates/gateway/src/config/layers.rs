@@ -4,13 +4,14 @@
 //! replaced whole. Nothing is judged here but whether a file is TOML and a variable is ours.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
 use config::builder::DefaultState;
 use config::{ConfigBuilder, File, FileFormat, Map, Value, ValueKind};
 
-use super::faults::ConfigError;
+use super::faults::{ConfigError, Fault};
 
 /// The built-in layer, which is also the manual.
 pub const DEFAULTS: &str = include_str!("../../../../config/default.toml");
@@ -40,24 +41,56 @@ const REFERENCES: [(&str, &str); 6] = [
 
 /// The variables of a process, as read once. `Debug` shows names alone.
 #[derive(Clone, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    /// The variables that are not UTF-8, by their names. U+FFFD replaces the parts of a name that are not UTF-8.
+    unreadable: BTreeMap<String, Unreadable>,
+}
+
+/// The part of a variable that is not UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unreadable {
+    Name,
+    Value,
+}
 
 impl Environment {
-    /// The variables of this process; those that are not Unicode are left out.
+    /// The variables of this process.
     pub fn of_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect()
+        Self::of_os(std::env::vars_os())
+    }
+
+    /// These variables, as an operating system has them.
+    pub(super) fn of_os(pairs: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut environment = Self::default();
+        for (name, value) in pairs {
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => environment.set(name, value),
+                (Ok(name), Err(_value)) => {
+                    environment.unreadable.insert(name, Unreadable::Value);
+                }
+                (Err(name), _) => {
+                    let shown = name.to_string_lossy().into_owned();
+                    environment.unreadable.insert(shown, Unreadable::Name);
+                }
+            }
+        }
+        environment
     }
 
     /// Adds or replaces a variable, in this copy alone.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.0.insert(name.into(), value.into());
+        self.variables.insert(name.into(), value.into());
     }
 
     /// A variable's value.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// The variable is set, and its value is not UTF-8.
+    pub(super) fn has_unreadable(&self, name: &str) -> bool {
+        self.unreadable.get(name) == Some(&Unreadable::Value)
     }
 
     /// The variables that set a key of ours: a known section after the prefix, then a double
@@ -66,15 +99,36 @@ impl Environment {
         let is_ours = |name: &str| {
             section_of(name).is_some_and(|section| SECTIONS.contains(&section.as_str()))
         };
-        self.0
+        self.variables
             .iter()
             .filter(|(name, _)| is_ours(name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     }
 
+    /// Refuses variables that are meant for the gateway and are not UTF-8: ignored, they would leave it with other
+    /// settings than the operator gave.
+    fn refuse_unreadable(&self) -> Result<(), ConfigError> {
+        let is_ours = |section: &str| SECTIONS.contains(&section) || LISTS.contains(&section);
+        let faults = self.unreadable.iter().filter_map(|(name, part)| {
+            let section = section_of(name)?;
+            let message = match part {
+                // The part of the name that cannot be read may belong to its section.
+                Unreadable::Name if is_ours(&section) || section.contains('\u{fffd}') => {
+                    "the name must be UTF-8; correct or unset it"
+                }
+                Unreadable::Value if is_ours(&section) => {
+                    "the value must be UTF-8; correct or unset it"
+                }
+                Unreadable::Name | Unreadable::Value => return None,
+            };
+            Some(Fault { key: name.clone(), message: message.to_owned() })
+        });
+        ConfigError::unless_none(faults.collect())
+    }
+
     fn refuse_lists(&self) -> Result<(), ConfigError> {
-        for name in self.0.keys() {
+        for name in self.variables.keys() {
             let section = section_of(name).unwrap_or_default();
             if LISTS.contains(&section.as_str()) {
                 let message = format!("[[{section}]] is set in files, not in the environment");
@@ -87,13 +141,14 @@ impl Environment {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let variables = pairs.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self { variables: variables.collect(), unreadable: BTreeMap::new() }
     }
 }
 
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.variables.keys().chain(self.unreadable.keys())).finish()
     }
 }
 
@@ -132,6 +187,7 @@ impl Sources {
 
 /// Lays the layers over one another.
 pub(super) fn merge(sources: &Sources) -> Result<Map<String, Value>, ConfigError> {
+    sources.environment.refuse_unreadable()?;
     sources.environment.refuse_lists()?;
     let mut builder = ConfigBuilder::<DefaultState>::default();
     builder = add_toml(builder, "the built-in configuration", DEFAULTS)?;

@@ -94,6 +94,9 @@ fn named(reference: &mut Reader, env: &Environment) -> Option<Named> {
 fn from_variable(name: &str, env: &Environment) -> Result<SecretString, String> {
     match env.get(name) {
         Some(value) => Ok(SecretString::from(value)),
+        None if env.has_unreadable(name) => {
+            Err(format!("the value of environment variable {name} must be UTF-8"))
+        }
         None => Err(format!("environment variable {name} is not set")),
     }
 }

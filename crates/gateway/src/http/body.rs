@@ -17,8 +17,8 @@ pub(crate) const MOST_LABELS: usize = 64;
 pub(crate) const LONGEST_LABEL_NAME: usize = 63;
 /// The longest value of a label, in characters.
 pub(crate) const LONGEST_LABEL: usize = 255;
-/// Faults that are told of one body.
-const MOST_FAULTS: usize = 100;
+/// The most faults that are reported of one body.
+pub(crate) const MOST_FAULTS: usize = 100;
 /// People that one request may invite.
 const MOST_MEMBERS: usize = 100;
 

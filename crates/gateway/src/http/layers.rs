@@ -3,6 +3,7 @@
 //! A layer knows no resource. What only one endpoint needs belongs to the endpoint.
 
 mod bounds;
+mod codings;
 mod observe;
 mod overload;
 mod route_metrics;
@@ -56,7 +57,9 @@ pub(crate) fn wrap(exempt: Router, bounded: Router, config: &ServerConfig) -> Ro
             // A panic is one failed request and not a dropped connection.
             .layer(CatchPanicLayer::custom(seal::panicked))
             // Refuses a head that is too large before anything looks into it.
-            .layer(from_fn(bounds::head)),
+            .layer(from_fn(bounds::head))
+            // Refuses a body in a coding that nobody here decodes.
+            .layer(from_fn(codings::refuse)),
     )
 }
 

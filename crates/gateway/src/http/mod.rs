@@ -9,6 +9,8 @@ mod extract;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod header_fields;
+mod json_document;
 mod layers;
 pub mod limits;
 mod notes;

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use tracing::Span;
 
-use super::limits::RateLimit;
+use super::{extract::Preferences, limits::RateLimit};
 
 /// The notes of one request. Clones are the same notes.
 #[derive(Debug, Clone)]
@@ -17,12 +17,14 @@ pub(crate) struct RequestNotes(Arc<Notes>);
 struct Notes {
     span: Span,
     rate_limit: OnceLock<RateLimit>,
+    preferences: OnceLock<Preferences>,
 }
 
 impl RequestNotes {
     /// Empty notes of the request whose span this is.
     pub(crate) fn new(span: Span) -> Self {
-        Self(Arc::new(Notes { span, rate_limit: OnceLock::new() }))
+        let (rate_limit, preferences) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Notes { span, rate_limit, preferences }))
     }
 
     /// The caller is known: its tenant belongs to the request's span.
@@ -38,5 +40,15 @@ impl RequestNotes {
     /// How the caller stands with its limit, if it was held to one.
     pub(crate) fn rate_limit(&self) -> Option<RateLimit> {
         self.0.rate_limit.get().cloned()
+    }
+
+    /// Notes the preferences that the request's handler honors. The first note stays.
+    pub(crate) fn prefer(&self, preferences: Preferences) {
+        self.0.preferences.get_or_init(|| preferences);
+    }
+
+    /// The preferences that the request's handler honors, if it honors any.
+    pub(crate) fn preferences(&self) -> Option<Preferences> {
+        self.0.preferences.get().copied()
     }
 }

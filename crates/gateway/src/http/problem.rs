@@ -83,6 +83,8 @@ problems! {
     bad_request = BAD_REQUEST, "bad_request", "The request is malformed";
     /// The body is not JSON.
     invalid_json = BAD_REQUEST, "invalid_json", "The body is not JSON";
+    /// An object of the body has a member twice.
+    duplicate_member = BAD_REQUEST, "duplicate_member", "Duplicate member";
     /// No token, or none that is believed.
     unauthenticated = UNAUTHORIZED, "unauthenticated", "A valid bearer token is needed";
     /// The token lacks the scope.
@@ -115,6 +117,8 @@ problems! {
     operation_in_progress = CONFLICT, "operation_in_progress", "Another operation is open";
     /// The first request with the key still runs.
     idempotency_in_progress = CONFLICT, "idempotency_in_progress", "The first request with this key is still running";
+    /// The position is after the end of the feed.
+    unknown_position = CONFLICT, "unknown_position", "Unknown position";
     /// The operation is not open.
     operation_not_open = CONFLICT, "operation_not_open", "The operation is not open";
     /// The discrepancy is settled.
@@ -123,6 +127,8 @@ problems! {
     discrepancy_stale = CONFLICT, "discrepancy_stale", "The organization has changed since";
     /// It conflicts with what is at the provider.
     conflict_at_provider = CONFLICT, "conflict_at_provider", "It conflicts with what is at the provider";
+    /// The account has no quota left for it at the provider.
+    quota_exceeded_at_provider = CONFLICT, "quota_exceeded_at_provider", "Quota exceeded at the provider";
     /// The provider does not know the organization.
     missing_at_provider = CONFLICT, "missing_at_provider", "The provider does not know the organization";
     /// The organization was never created.
@@ -137,8 +143,8 @@ problems! {
     payload_too_large = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large";
     /// The path or query is too long.
     uri_too_long = URI_TOO_LONG, "uri_too_long", "The address is too long";
-    /// The body is of another type.
-    unsupported_media_type = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be JSON";
+    /// The body is of another type, or encoded.
+    unsupported_media_type = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type";
     /// The request has faults.
     validation_failed = UNPROCESSABLE_ENTITY, "validation_failed", "The request has faults";
     /// The provider cannot.
@@ -167,6 +173,8 @@ problems! {
     too_many_streams = TOO_MANY_REQUESTS, "too_many_streams", "Too many streams are open";
     /// The gateway failed.
     internal = INTERNAL_SERVER_ERROR, "internal", "The gateway failed";
+    /// The body was sent with a transfer coding other than `chunked`.
+    unsupported_transfer_coding = NOT_IMPLEMENTED, "unsupported_transfer_coding", "Unsupported transfer coding";
     /// The provider does not accept our credentials.
     provider_refused_gateway = BAD_GATEWAY, "provider_refused_gateway", "The provider refused the gateway";
     /// The provider answered nonsense.
@@ -228,11 +236,7 @@ impl Problem {
     pub fn of_faults(errors: Vec<FieldProblem>) -> Self {
         let unsupported =
             !errors.is_empty() && errors.iter().all(|e| e.code == "unsupported_by_provider");
-        let detail = match errors.as_slice() {
-            [one] if one.pointer.is_empty() => one.message.clone(),
-            [one] => format!("{} {}", one.pointer, one.message),
-            several => format!("there are {} faults; `errors` names them all", several.len()),
-        };
+        let detail = FieldProblem::sentences(&errors);
         let problem = if unsupported {
             Self::unsupported_by_provider(detail)
         } else {
@@ -259,6 +263,9 @@ impl Problem {
             FailureCode::RejectedByProvider => Self::rejected_by_provider(failure.detail),
             FailureCode::ConflictAtProvider => Self::conflict_at_provider(failure.detail),
             FailureCode::MissingAtProvider => Self::missing_at_provider(failure.detail),
+            FailureCode::QuotaExceededAtProvider => {
+                Self::quota_exceeded_at_provider(failure.detail)
+            }
             FailureCode::ProviderRefusedGateway => Self::provider_refused_gateway(failure.detail),
             FailureCode::ProviderUnavailable => Self::provider_unavailable(failure.detail),
             FailureCode::ProviderFailed => Self::provider_failed(failure.detail),
@@ -311,6 +318,7 @@ impl From<AppError> for Problem {
                 Self { replayed, ..Self::of_failure(*failure) }
             }
             AppError::Provider(failure) => Self::of_failure(*failure),
+            AppError::UnknownPosition { .. } => Self::unknown_position(detail),
             AppError::CannotResolve(error) => Self::from(error),
             AppError::DiscrepancyNotOpen => Self::discrepancy_not_open(detail),
             AppError::DiscrepancyStale => Self::discrepancy_stale(detail),

@@ -288,9 +288,10 @@ fn failure_evidence(operation: &Operation, error: &Error, personal: &Personal) -
     Evidence {
         epoch: operation.epoch,
         kind: EvidenceKind::Failure,
-        send_phase: Some(match error.effect() {
-            Effect::NotSent => SendPhase::NotSent,
-            Effect::NotApplied | Effect::Unknown => SendPhase::Sent,
+        send_phase: Some(match (error.effect(), error.kind()) {
+            // A rate limit proves that the provider did not process the request.
+            (Effect::NotSent, _) | (Effect::NotApplied, Kind::RateLimited) => SendPhase::NotSent,
+            (Effect::NotApplied | Effect::Unknown, _) => SendPhase::Sent,
         }),
         provider_request_id: answer.and_then(|answer| answer.request_id.clone()),
         detail: json!({

@@ -3,6 +3,11 @@
 use partner_core::{Error, Kind};
 use serde::{Deserialize, Serialize};
 
+/// The most characters of a field's name that a sentence repeats.
+const LONGEST_NAME: usize = 100;
+/// The most faults that a detail has a sentence for.
+const MOST_SENTENCES: usize = 5;
+
 /// Why an operation was rejected, in the gateway's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -15,6 +20,8 @@ pub enum FailureCode {
     ConflictAtProvider,
     /// The provider does not know the organization.
     MissingAtProvider,
+    /// The account has no quota left for it at the provider.
+    QuotaExceededAtProvider,
     /// The provider refused our credentials.
     ProviderRefusedGateway,
     /// The provider could not be reached; nothing was sent.
@@ -56,6 +63,33 @@ pub struct FieldProblem {
     pub message: String,
 }
 
+impl FieldProblem {
+    /// The field and what is wrong with it, in one sentence: `` `owner.email` must have one @ ``.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Some(path) = self.pointer.strip_prefix('/') else {
+            return format!("the body {}", self.message);
+        };
+        let name: Vec<String> =
+            path.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
+        let name = name.join(".");
+        let shown: String = name.chars().take(LONGEST_NAME).collect();
+        let cut = if shown.len() < name.len() { "…" } else { "" };
+        format!("`{shown}{cut}` {}", self.message)
+    }
+
+    /// The sentences of these faults; beyond a few, only their number.
+    #[must_use]
+    pub fn sentences(faults: &[Self]) -> String {
+        let (shown, rest) = faults.split_at(faults.len().min(MOST_SENTENCES));
+        let mut text = shown.iter().map(Self::sentence).collect::<Vec<_>>().join("; ");
+        if !rest.is_empty() {
+            text.push_str(&format!("; and {} more, listed in `errors`", rest.len()));
+        }
+        text
+    }
+}
+
 /// Why an operation was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -91,21 +125,19 @@ impl Failure {
             message: answer.message.clone(),
             request_id: answer.request_id.clone(),
         });
-        let errors = error
+        let errors: Vec<FieldProblem> = error
             .field_faults()
             .iter()
             .map(|fault| FieldProblem {
-                pointer: fault.field.map_or_else(
-                    || format!("/{}", fault.provider_field),
-                    |f| f.pointer().to_owned(),
-                ),
+                pointer: fault.pointer(),
                 code: "rejected_by_provider".to_owned(),
                 message: fault.message.clone(),
             })
             .collect();
+        let code = code_of(error.kind());
         Self {
-            code: code_of(error.kind()),
-            detail: error.message().to_owned(),
+            code,
+            detail: detail_of(name, code, error, &errors),
             provider,
             errors,
             retry_after: error.retry_after().map(|wait| wait.as_secs().max(1)),
@@ -119,14 +151,72 @@ impl Failure {
     }
 }
 
+/// Names the provider, what it did, and why, as far as it said.
+fn detail_of(name: &str, code: FailureCode, error: &Error, errors: &[FieldProblem]) -> String {
+    let words = error.answer().and_then(|answer| answer.message.as_deref());
+    let did = match code {
+        FailureCode::RejectedByProvider => "rejected the request",
+        FailureCode::ConflictAtProvider => "reported a conflict",
+        FailureCode::QuotaExceededAtProvider => "has no quota left for this request",
+        FailureCode::UnsupportedByProvider
+        | FailureCode::MissingAtProvider
+        | FailureCode::ProviderRefusedGateway
+        | FailureCode::ProviderUnavailable
+        | FailureCode::ProviderFailed
+        | FailureCode::OrganizationFailed
+        | FailureCode::NotApplied
+        | FailureCode::Abandoned => {
+            return error.message().replacen("the provider", &format!("provider `{name}`"), 1);
+        }
+    };
+    let why = match (errors.is_empty(), words) {
+        (false, _) => FieldProblem::sentences(errors),
+        (true, Some(words)) => words.to_owned(),
+        (true, None) => error.message().to_owned(),
+    };
+    format!("provider `{name}` {did}: {why}")
+}
+
 fn code_of(kind: Kind) -> FailureCode {
     match kind {
         Kind::Unsupported => FailureCode::UnsupportedByProvider,
         Kind::InvalidInput => FailureCode::RejectedByProvider,
         Kind::Conflict => FailureCode::ConflictAtProvider,
         Kind::NotFound => FailureCode::MissingAtProvider,
+        Kind::QuotaExceeded => FailureCode::QuotaExceededAtProvider,
         Kind::Unauthenticated | Kind::PermissionDenied => FailureCode::ProviderRefusedGateway,
         Kind::RateLimited | Kind::Unavailable => FailureCode::ProviderUnavailable,
         Kind::Unexpected => FailureCode::ProviderFailed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(pointer: &str) -> FieldProblem {
+        FieldProblem {
+            pointer: pointer.to_owned(),
+            code: "invalid".to_owned(),
+            message: "must be shorter".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_sentence_names_the_field_in_the_callers_words() {
+        assert_eq!(fault("/owner/first_name").sentence(), "`owner.first_name` must be shorter");
+        assert_eq!(fault("/labels/a~1b~01").sentence(), "`labels.a/b~1` must be shorter");
+        assert_eq!(fault("").sentence(), "the body must be shorter");
+        let long = fault(&format!("/{}", "é".repeat(101))).sentence();
+        assert_eq!(long, format!("`{}…` must be shorter", "é".repeat(100)));
+    }
+
+    #[test]
+    fn many_faults_have_some_sentences_and_a_number() {
+        let many: Vec<_> = (0..7).map(|n| fault(&format!("/{n}"))).collect();
+        let text = FieldProblem::sentences(&many);
+        assert_eq!(text.matches("must be shorter").count(), 5);
+        assert!(text.ends_with("; and 2 more, listed in `errors`"), "{text}");
+        assert_eq!(FieldProblem::sentences(&many[..2]), "`0` must be shorter; `1` must be shorter");
     }
 }

@@ -113,6 +113,7 @@ fn after_refusal(situation: &Situation, kind: Kind) -> Step {
             | Kind::Unsupported
             | Kind::Unauthenticated
             | Kind::PermissionDenied
+            | Kind::QuotaExceeded
             | Kind::NotFound
             | Kind::RateLimited
             | Kind::Unavailable

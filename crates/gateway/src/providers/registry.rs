@@ -302,6 +302,10 @@ fn health_state(signals: &SignalSnapshot) -> HealthState {
         Kind::Unauthenticated | Kind::PermissionDenied => HealthState::Refused,
         Kind::Unavailable => HealthState::Down,
         Kind::RateLimited | Kind::Unexpected => HealthState::Degraded,
-        Kind::Unsupported | Kind::InvalidInput | Kind::NotFound | Kind::Conflict => HealthState::Up,
+        Kind::Unsupported
+        | Kind::InvalidInput
+        | Kind::QuotaExceeded
+        | Kind::NotFound
+        | Kind::Conflict => HealthState::Up,
     }
 }

@@ -117,6 +117,12 @@ impl OperationState {
     pub fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Rejected)
     }
+
+    /// The operation has ended, or only an operator or a late answer moves it: there is nothing to wait for.
+    #[must_use]
+    pub fn is_at_rest(self) -> bool {
+        self.is_final() || self == Self::Quarantined
+    }
 }
 
 /// Whose rows are asked for.
@@ -318,11 +324,11 @@ spelled!(
     }
 );
 spelled!(
-    /// Whether anything of a request had left.
+    /// Whether the provider may have processed anything of a request.
     SendPhase {
-        /// Nothing did.
+        /// It processed nothing: no byte left the gateway, or the provider's rate limit refused the request.
         NotSent = "not_sent",
-        /// Something may have.
+        /// It may have processed the request, or has refused it.
         Sent = "sent",
     }
 );

@@ -30,8 +30,8 @@ pub struct OrganizationFilter {
     pub email: Option<String>,
     /// Whose lock lies on it.
     pub locked_by: Option<partner_core::LockOrigin>,
-    /// A label and its value.
-    pub label: Option<(String, String)>,
+    /// Labels with their values; one of them must match.
+    pub any_label: Option<Vec<(String, String)>>,
     /// A prefix of the name, any case.
     pub name_prefix: Option<String>,
     /// Changed at this time or later.
@@ -168,8 +168,14 @@ fn push_filter(
     if let Some(origin) = filter.locked_by {
         query.push(" and locks @> ").push_bind(serde_json::json!([{ "origin": origin }]));
     }
-    if let Some((key, value)) = &filter.label {
-        query.push(" and labels @> ").push_bind(serde_json::json!({ (key.as_str()): value }));
+    if let Some(labels) = &filter.any_label {
+        // A condition of its own for each, so that the index on labels serves them all.
+        query.push(" and (false");
+        for (key, value) in labels {
+            query.push(" or labels @> ");
+            query.push_bind(serde_json::json!({ (key.as_str()): value }));
+        }
+        query.push(")");
     }
     if let Some(prefix) = &filter.name_prefix {
         query.push(" and lower(name) like lower(").push_bind(like_prefix(prefix)).push(")");

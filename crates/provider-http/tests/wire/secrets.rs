@@ -25,6 +25,7 @@ async fn an_error_holds_no_key_and_few_words() {
     let refused = |answer: &Answer| Refusal {
         field_faults: vec![FieldFault {
             field: None,
+            leaf: String::new(),
             provider_field: SECRET.to_owned(),
             message: format!("{SECRET}\nsecond line"),
         }],

@@ -109,6 +109,7 @@ fn pause_after(error: &Error, failures: u32) -> Option<Duration> {
         | Kind::InvalidInput
         | Kind::Unauthenticated
         | Kind::PermissionDenied
+        | Kind::QuotaExceeded
         | Kind::NotFound
         | Kind::Conflict => false,
     };

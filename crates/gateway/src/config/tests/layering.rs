@@ -50,6 +50,45 @@ fn names_of_others_are_left_alone() {
 }
 
 #[test]
+fn a_variable_of_ours_that_is_not_utf_8_is_refused_by_its_name() {
+    use std::{ffi::OsString, os::unix::ffi::OsStringExt};
+    let refused = |pairs: &[(&[u8], &[u8])]| -> Vec<String> {
+        let os = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        let mut environment =
+            Environment::of_os(pairs.iter().map(|(name, value)| (os(name), os(value))));
+        for (name, value) in VARIABLES {
+            environment.set(name, value);
+        }
+        let sources = Sources { environment, ..sources(LEAST, &[]) };
+        match Config::from_sources(&sources) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.faults().iter().map(ToString::to_string).collect(),
+        }
+    };
+    assert_eq!(
+        refused(&[
+            (b"GATEWAY_SERVER__LISTEN", b"\xe9-canary"),
+            (b"GATEWAY_PROVIDERS__0__NAME", b"\xff"),
+            (b"GATEWAY_SER\xffVER__LISTEN", b"127.0.0.1:1"),
+        ]),
+        [
+            "GATEWAY_PROVIDERS__0__NAME: the value must be UTF-8; correct or unset it",
+            "GATEWAY_SERVER__LISTEN: the value must be UTF-8; correct or unset it",
+            "GATEWAY_SER\u{fffd}VER__LISTEN: the name must be UTF-8; correct or unset it",
+        ]
+    );
+    // Variables of other programs are left alone.
+    let foreign: [(&[u8], &[u8]); 5] = [
+        (b"GATEWAY_SERVICE__HOST", b"\xff"),
+        (b"GATEWAY_SERVICE__\xff", b"x"),
+        (b"GATEWAY_SERVER_LISTEN", b"\xff"),
+        (b"GATEWAY_\xff", b"x"),
+        (b"\xffGATEWAY_SERVER__LISTEN", b"x"),
+    ];
+    assert_eq!(refused(&foreign), [""; 0]);
+}
+
+#[test]
 fn a_misspelt_variable_is_refused_by_its_key() {
     let all = faults(LEAST, &[("GATEWAY_SERVER__LISTN", "0.0.0.0:9")]);
     assert!(all[0].starts_with("server.listn: unknown key; known here: "), "{all:?}");

@@ -11,7 +11,7 @@ mod write;
 pub(crate) use authorized::{Authorized, scope};
 pub(crate) use conditions::{etag, is_not_modified};
 pub(crate) use page::{Cursor, ListKind};
-pub(crate) use prefer::{LONGEST_WAIT, wait_of};
+pub(crate) use prefer::{LONGEST_WAIT, PREFERENCE_APPLIED, Preferences, wait_of};
 pub(crate) use query::QueryFields;
 #[cfg(feature = "fuzzing")]
 pub(crate) use write::idempotency_key;

@@ -13,17 +13,24 @@ use uuid::Uuid;
 use super::{
     authorized::{Authorized, scope},
     conditions::if_match,
-    prefer::wait_of,
+    prefer::Preferences,
 };
 use crate::{
     app::{IdempotencyKey, WriteContext},
-    http::{layers::refused_body, problem::Problem, state::ApiState},
+    http::{
+        header_fields::{parameter, split},
+        json_document,
+        layers::refused_body,
+        notes::RequestNotes,
+        problem::Problem,
+        state::ApiState,
+    },
 };
 
 /// The largest body that is taken, in bytes.
 pub(crate) const BODY_LIMIT: usize = 64 * 1024;
-/// How deep a body may be nested; the deepest that means anything has three levels.
-const DEEPEST_BODY: usize = 32;
+/// The media types of JSON that are accepted.
+const JSON: [&str; 2] = ["application/json", "application/merge-patch+json"];
 
 /// A write by a caller whose token has the scope `S`.
 #[derive(Debug)]
@@ -41,6 +48,10 @@ impl<S: scope::Required> FromRequest<ApiState> for Write<S> {
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
         let caller = Authorized::<S>::from_request_parts(&mut parts, state).await?;
+        let preferences = Preferences::of(&parts.headers);
+        if let Some(notes) = parts.extensions.get::<RequestNotes>() {
+            notes.prefer(preferences);
+        }
         let body = read_body(&parts, body).await?;
         let key = idempotency_key(&parts.headers)?.map(|key| IdempotencyKey {
             key,
@@ -56,7 +67,7 @@ impl<S: scope::Required> FromRequest<ApiState> for Write<S> {
             traceparent: caller.traceparent,
             key,
             if_match: if_match(&parts.headers),
-            wait: wait_of(&parts.headers),
+            wait: preferences.wait(),
         };
         Ok(Self { context, body, scope: PhantomData })
     }
@@ -84,37 +95,30 @@ async fn read_body(parts: &Parts, body: Body) -> Result<Value, Problem> {
     if bytes.is_empty() {
         return Ok(Value::Null);
     }
-    if !is_json(&parts.headers) {
+    check_media_type(&parts.headers)?;
+    json_document::read(&bytes)
+}
+
+/// Checks that the body is said to be JSON, in the one encoding that JSON has.
+fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let mut parts = split(value.unwrap_or_default(), ';');
+    let media_type = parts.next().unwrap_or_default();
+    if !JSON.iter().any(|json| media_type.eq_ignore_ascii_case(json)) {
         return Err(Problem::unsupported_media_type(
             "the Content-Type must be application/json (or application/merge-patch+json on PATCH)",
         ));
     }
-    let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
-        Problem::invalid_json(format!("line {}, column {}", error.line(), error.column()))
-    })?;
-    if depth(&value) > DEEPEST_BODY {
-        return Err(Problem::invalid_json("the body is nested too deeply"));
+    let charset = parts.map(parameter).find(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    match charset {
+        Some((_, charset)) if !charset.eq_ignore_ascii_case("utf-8") => {
+            Err(Problem::unsupported_media_type(format!(
+                "the body must be UTF-8, and the Content-Type says charset `{charset}`; encode it as UTF-8 and \
+                 leave the charset out"
+            )))
+        }
+        Some(_) | None => Ok(()),
     }
-    Ok(value)
-}
-
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
-    }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let media_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .unwrap_or_default()
-        .trim();
-    media_type.eq_ignore_ascii_case("application/json")
-        || media_type.eq_ignore_ascii_case("application/merge-patch+json")
 }
 
 pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -12,7 +12,9 @@ use axum::{
 };
 
 use super::Problem;
-use crate::http::{notes::RequestNotes, problem::PROBLEM_JSON, request_id::RequestId};
+use crate::http::{
+    extract::PREFERENCE_APPLIED, notes::RequestNotes, problem::PROBLEM_JSON, request_id::RequestId,
+};
 
 /// The longest path that a problem repeats.
 const LONGEST_INSTANCE: usize = 1024;
@@ -44,12 +46,19 @@ pub(super) async fn seal(request: Request, next: Next) -> Response {
     if response.status().is_client_error() || response.status().is_server_error() {
         response = as_problem(response, instance, id).await;
     }
+    let status = response.status();
     let headers = response.headers_mut();
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
     }
-    if let Some(rate_limit) = notes.and_then(|notes| notes.rate_limit()) {
+    if let Some(rate_limit) = notes.as_ref().and_then(RequestNotes::rate_limit) {
         rate_limit.write(headers);
+    }
+    if let Some(preferences) = notes.and_then(|notes| notes.preferences())
+        && status.is_success()
+        && let Some(applied) = preferences.applied(status == StatusCode::ACCEPTED)
+    {
+        headers.insert(PREFERENCE_APPLIED, applied);
     }
     response
 }

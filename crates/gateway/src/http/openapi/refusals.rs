@@ -13,7 +13,7 @@ use utoipa::openapi::{
 use crate::http::problem::{PROBLEM_JSON, Problem};
 
 /// Headers of answers: name, what it says, whether it is a number.
-const HEADERS: [(&str, &str, Type); 5] = [
+const HEADERS: [(&str, &str, Type); 7] = [
     ("X-Request-Id", "The id of the request: the caller's, or one that was made.", Type::String),
     (
         "RateLimit-Policy",
@@ -32,6 +32,12 @@ const HEADERS: [(&str, &str, Type); 5] = [
          sent, and with the needed `scope` of a 403.",
         Type::String,
     ),
+    (
+        "Preference-Applied",
+        "The preferences of `Prefer` that were honored (RFC 7240).",
+        Type::String,
+    ),
+    ("Accept-Encoding", "The codings of a body that are accepted: `identity` alone.", Type::String),
 ];
 
 /// Headers that requests may carry: name, what it does, and the form of its value.
@@ -50,8 +56,9 @@ const PARAMETERS: [(&str, &str, &str); 4] = [
     ),
     (
         "Prefer",
-        "`wait=N`: wait for the outcome for N seconds, 10 if nothing is said and 60 at most. \
-         `respond-async`: do not wait.",
+        "`wait=N`: wait for the outcome for N seconds, 10 if there is no preference and 60 at most. \
+         `respond-async`: do not wait. With both, in either order, the wait applies. `Preference-Applied` names \
+         what was honored.",
         "",
     ),
     ("If-Match", "Write only if the organization still has this ETag; else 412.", ""),
@@ -146,7 +153,12 @@ impl Call {
             (self.writes, &[S::CONFLICT]),
             (
                 self.writes || self.has_body,
-                &[S::REQUEST_TIMEOUT, S::PAYLOAD_TOO_LARGE, S::UNSUPPORTED_MEDIA_TYPE],
+                &[
+                    S::REQUEST_TIMEOUT,
+                    S::PAYLOAD_TOO_LARGE,
+                    S::UNSUPPORTED_MEDIA_TYPE,
+                    S::NOT_IMPLEMENTED,
+                ],
             ),
             (self.writes && self.is_of_an_organization, &[S::PRECONDITION_FAILED]),
             (self.may_ask_a_provider, &[S::BAD_GATEWAY]),
@@ -154,11 +166,15 @@ impl Call {
         rules.into_iter().filter(|(holds, _)| *holds).flat_map(|(_, all)| all).copied().collect()
     }
 
+    fn honors_preferences(&self) -> bool {
+        self.takes_a_key && !self.is_of_webhooks
+    }
+
     fn add_parameters(&self, operation: &mut Operation) {
         let rules = [
             (self.needs_token, "X-Request-Id"),
             (self.takes_a_key, "Idempotency-Key"),
-            (self.takes_a_key && !self.is_of_webhooks, "Prefer"),
+            (self.honors_preferences(), "Prefer"),
             (self.writes && self.is_of_an_organization, "If-Match"),
         ];
         for (holds, name) in rules {
@@ -181,6 +197,9 @@ impl Call {
                     response.content.insert(PROBLEM_JSON.to_owned(), problem().into());
                 }
                 add_headers(response, code, self.needs_token);
+                if code.starts_with('2') && self.honors_preferences() {
+                    add_header(response, "Preference-Applied");
+                }
             }
         }
         for status in self.refusals() {
@@ -205,11 +224,16 @@ fn add_headers(response: &mut Response, code: &str, is_limited: bool) {
         (is_limited, "RateLimit"),
         (comes_again, "Retry-After"),
         (matches!(code, "401" | "403"), "WWW-Authenticate"),
+        (code == "415", "Accept-Encoding"),
     ];
     for (_, name) in rules.into_iter().filter(|(holds, _)| *holds) {
-        let shared = RefOr::Ref(Ref::new(format!("#/components/headers/{name}")));
-        response.headers.entry(name.to_owned()).or_insert(shared);
+        add_header(response, name);
     }
+}
+
+fn add_header(response: &mut Response, name: &str) {
+    let shared = RefOr::Ref(Ref::new(format!("#/components/headers/{name}")));
+    response.headers.entry(name.to_owned()).or_insert(shared);
 }
 
 /// A status that some problem has.
@@ -241,7 +265,7 @@ impl Status {
         let mut response = Response::new(kinds.join("\n"));
         response.content.insert(PROBLEM_JSON.to_owned(), problem().into());
         // Who is refused before it is known who asks has no limit to be told of.
-        let is_limited = !matches!(self.0.as_u16(), 401 | 404 | 405 | 414 | 431 | 500 | 503);
+        let is_limited = !matches!(self.0.as_u16(), 401 | 404 | 405 | 414 | 431 | 500 | 501 | 503);
         add_headers(&mut response, self.0.as_str(), is_limited);
         response
     }

@@ -81,7 +81,7 @@ fn every_operation_of_the_api_needs_a_token_and_says_how_it_refuses() {
             needed.push("404");
         }
         if method != "get" {
-            needed.extend(["408", "409", "413", "415", "502"]);
+            needed.extend(["408", "409", "413", "415", "501", "502"]);
         }
         for status in needed {
             assert!(responses.contains_key(status), "{method} {path} does not tell {status}");

@@ -65,11 +65,11 @@ fn seen(evidence: &Evidence) -> Markup {
     }
 }
 
-/// Whether anything had left, in words.
+/// Whether the provider may have processed anything, in words.
 pub(super) fn phase_words(phase: SendPhase) -> &'static str {
     match phase {
-        SendPhase::Sent => "something may have been sent",
-        SendPhase::NotSent => "nothing was sent",
+        SendPhase::Sent => "the provider may have processed it",
+        SendPhase::NotSent => "the provider processed nothing",
     }
 }
 

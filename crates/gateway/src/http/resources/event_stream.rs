@@ -70,17 +70,21 @@ pub(crate) fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem>
     }
 }
 
-/// Answers with a stream.
+/// Responds with a stream.
 ///
 /// # Errors
-/// 503 when the database fails.
+/// 409 `unknown_position` where the feed ends before the position that the reader continues after; 503 when the
+/// database fails.
 pub(crate) async fn answer(
     state: &ApiState,
     reader: Reader,
     lifetime: Lifetime,
 ) -> Result<Response, Problem> {
     let after = match reader.after {
-        Some(after) => after,
+        Some(after) => {
+            state.app.check_position(after).await?;
+            after
+        }
         None => state.app.store().feed_head().await?.sequence,
     };
     Ok(streams::answer(follow(Arc::clone(&state.app), reader, after, lifetime)))

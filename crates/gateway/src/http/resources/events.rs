@@ -68,6 +68,9 @@ pub(crate) struct StreamParams {
 /// `data` the same JSON. A stream begins after `Last-Event-ID`, else after `after`, else with what comes from now
 /// on, and takes no `limit`, `cursor` and `include_total`. It ends with its token and whenever the gateway must;
 /// go on with `Last-Event-ID`.
+///
+/// A position after the last event of the feed, in `after` or in `Last-Event-ID`, is 409 `unknown_position`, with
+/// the number of that event in `detail`. The number of the last event itself is a known position.
 #[utoipa::path(
     get, path = "/v1/events", tag = "Events",
     operation_id = "list_events",
@@ -80,6 +83,7 @@ pub(crate) struct StreamParams {
             (ListOut<EventOut> = "application/json"),
             (String = "text/event-stream"),
         )),
+        (status = 409, description = "`unknown_position`: the feed ends before the position"),
     ),
     security(("bearer" = ["events:read"]))
 )]

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use partner_core::{AdminSeat, NewMember};
+use partner_core::NewMember;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +21,7 @@ use super::{
     written::{accepted, mark_replay},
 };
 use crate::{
+    app::SeatInput,
     http::{
         body::{Faults, Object},
         extract::{Authorized, Id, QueryFields, Write, scope},
@@ -175,7 +176,7 @@ pub(crate) async fn admin_role(
     write: Write<scope::Write>,
 ) -> Result<Response, Problem> {
     query.finish()?;
-    let seat = read_seat(&write.body)?;
+    let seat = read_seat(&write.body);
     let scope = write.context.scope.clone();
     let written = state.app.request_admin_role(write.context, id, seat).await?;
     let replayed = written.replayed;
@@ -186,19 +187,15 @@ pub(crate) async fn admin_role(
     Ok(mark_replay(response, replayed))
 }
 
-fn read_seat(body: &Value) -> Result<AdminSeat, Problem> {
+/// Reads the parts of a seat, and collects its faults. The provider's faults are added later.
+fn read_seat(body: &Value) -> SeatInput {
     let faults = Faults::default();
-    let seat = Object::of_body(body, &faults).and_then(|mut body| {
-        let username = body.needed_text("username", 64);
-        let email = body.needed_email("email");
-        let password = body.password("password");
+    let mut seat = SeatInput { username: None, email: None, password: None, faults: Vec::new() };
+    if let Some(mut body) = Object::of_body(body, &faults) {
+        seat.username = body.needed_text("username", 64);
+        seat.email = body.needed_email("email");
+        seat.password = body.password("password").map(SecretString::from);
         body.finish();
-        Some((username?, email?, password?))
-    });
-    match (seat, faults.take()) {
-        (Some((username, email, password)), found) if found.is_empty() => {
-            Ok(AdminSeat { username, email, password: SecretString::from(password) })
-        }
-        (_, found) => Err(Problem::of_faults(found)),
     }
+    SeatInput { faults: faults.take(), ..seat }
 }

@@ -54,7 +54,8 @@ pub(crate) struct OperationOut {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Evidence)]
 pub(crate) struct EvidenceOut {
-    /// `not_sent`: nothing of it ever left; `sent`: something may have.
+    /// `not_sent`: the provider has processed nothing of it, because no attempt left the gateway or the provider
+    /// refused each with its rate limit (429). `sent`: the provider may have processed it, or refused it.
     pub send_phase: SendPhase,
     /// The provider's id of the last request, for its support.
     #[schema(required)]

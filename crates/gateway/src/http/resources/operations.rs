@@ -75,7 +75,8 @@ pub(crate) async fn list(
 
 /// Get an operation
 ///
-/// With `wait=N` the answer comes when the operation has ended or begins to wait for a person, or after N seconds.
+/// With `wait=N` the response comes once the operation has ended or is `quarantined`, or after N seconds. A
+/// quarantined operation is returned at once, because only an operator or a late answer moves it.
 #[utoipa::path(
     get, path = "/v1/operations/{id}", tag = "Operations",
     operation_id = "get_operation",

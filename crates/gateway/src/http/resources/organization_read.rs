@@ -6,9 +6,9 @@ use partner_core::{Address, MarketplaceOffers, NewChildOrg, Owner};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    app::{AdoptInput, CreateInput, Editable},
+    app::{AdoptInput, CreateInput, Editable, Edited},
     http::body::{Faults, Object},
-    operations::{FieldProblem, LocalEdit},
+    operations::LocalEdit,
 };
 
 /// What a create and an adoption have in common.
@@ -130,15 +130,13 @@ const PATCHABLE: [&str; 9] = [
     "labels",
 ];
 
-/// Merges a patch (RFC 7396) into the fields of an organization, and reads the result.
-///
-/// # Errors
-/// Every fault of what the patch names.
-pub(crate) fn merge_patch(before: &Editable, patch: &Value) -> Result<Editable, Vec<FieldProblem>> {
+/// Merges a patch (RFC 7396) into the fields of an organization, and reads the result, with every fault of what
+/// the patch names.
+pub(crate) fn merge_patch(before: &Editable, patch: &Value) -> Edited {
     let faults = Faults::default();
     let Value::Object(names) = patch else {
         faults.add("", "invalid_type", "must be a JSON object");
-        return Err(faults.take());
+        return Edited { after: before.clone(), faults: faults.take() };
     };
     for name in names.keys().filter(|name| !PATCHABLE.contains(&name.as_str())) {
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
@@ -171,7 +169,7 @@ pub(crate) fn merge_patch(before: &Editable, patch: &Value) -> Result<Editable, 
     found.retain(|fault| {
         names.keys().any(|name| fault.pointer.split('/').nth(1) == Some(name.as_str()))
     });
-    if found.is_empty() { Ok(after) } else { Err(found) }
+    Edited { after, faults: found }
 }
 
 /// What the patch does not name stays exactly as it is, even where we would not take it from a caller.
@@ -265,10 +263,17 @@ mod tests {
         }
     }
 
+    /// Merges a patch that has no fault.
+    fn taken(before: &Editable, patch: &Value) -> Editable {
+        let Edited { after, faults } = merge_patch(before, patch);
+        assert_eq!(faults, []);
+        after
+    }
+
     #[test]
     fn a_patch_changes_what_it_names_and_null_empties() {
         let patch = json!({"owner": {"last_name": "Acme"}, "comment": null, "labels": {"a": null, "c": "3"}});
-        let after = merge_patch(&before(), &patch).ok().unwrap();
+        let after = taken(&before(), &patch);
         assert_eq!(after.owner_first_name.as_deref(), Some("Olga"));
         assert_eq!(after.owner_last_name.as_deref(), Some("Acme"));
         assert_eq!(after.comment, None);
@@ -279,7 +284,7 @@ mod tests {
     #[test]
     fn a_patch_is_refused_with_every_fault_of_what_it_names() {
         let patch = json!({"name": null, "owner": {"email": "x"}, "address": {"city": "Paris"}, "usable": true});
-        let faults = merge_patch(&before(), &patch).err().unwrap();
+        let faults = merge_patch(&before(), &patch).faults;
         let found: Vec<(&str, &str)> =
             faults.iter().map(|f| (f.pointer.as_str(), f.code.as_str())).collect();
         for expected in [
@@ -295,7 +300,7 @@ mod tests {
     #[test]
     fn what_is_not_named_stays_even_where_it_would_be_refused() {
         let odd = Editable { siren_number: Some("odd".to_owned()), ..before() };
-        let after = merge_patch(&odd, &json!({"name": "Acme 2"})).ok().unwrap();
+        let after = taken(&odd, &json!({"name": "Acme 2"}));
         assert_eq!(after.siren_number.as_deref(), Some("odd"));
         assert_eq!(after.name, "Acme 2");
     }

@@ -25,7 +25,7 @@ use crate::{
     app::AdoptInput,
     auth::Tenant,
     http::{
-        body::{Faults, Object},
+        body::{Faults, LONGEST_LABEL, LONGEST_LABEL_NAME, Object},
         extract::{Authorized, Id, ListKind, QueryFields, Write, etag, is_not_modified, scope},
         problem::Problem,
         state::ApiState,
@@ -100,7 +100,8 @@ pub(crate) struct OrganizationListParams {
     /// Whose lock lies on it.
     #[param(pattern = "^(partner|provider)$")]
     locked_by: Option<String>,
-    /// A label and its value: `key:value`.
+    /// A label and its value: `key:value`. A key may have colons: `a:b:c` finds the label `a` with the value
+    /// `b:c`, and the label `a:b` with the value `c`.
     #[param(pattern = r"^[^:\u0000]+:[^\u0000]*$")]
     label: Option<String>,
     /// A prefix of the name, any case.
@@ -156,10 +157,7 @@ fn read_filter(query: &mut QueryFields, registry: &Registry) -> OrganizationFilt
             "locked_by",
             &[("partner", LockOrigin::Partner), ("provider", LockOrigin::Provider)],
         ),
-        label: query.parsed("label", |text| match text.split_once(':') {
-            Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-            Some(_) | None => Err("must be key:value"),
-        }),
+        any_label: query.parsed("label", labels_of),
         name_prefix: query.text("q"),
         updated_since: query.time("updated_since"),
         order: query
@@ -172,6 +170,24 @@ fn read_filter(query: &mut QueryFields, registry: &Registry) -> OrganizationFilt
             )
             .unwrap_or_default(),
     }
+}
+
+/// Returns the labels that `key:value` can mean. A key may have colons, so each colon may be the one after it.
+fn labels_of(text: &str) -> Result<Vec<(String, String)>, &'static str> {
+    let splits: Vec<_> = text
+        .match_indices(':')
+        .map(|(at, colon)| (&text[..at], &text[at + colon.len()..]))
+        .filter(|(key, _)| !key.is_empty())
+        .collect();
+    if splits.is_empty() {
+        return Err("must be key:value");
+    }
+    let fits = |text: &str, most: usize| text.chars().count() <= most;
+    let labels = splits
+        .into_iter()
+        .filter(|(key, value)| fits(key, LONGEST_LABEL_NAME) && fits(value, LONGEST_LABEL))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+    Ok(labels.collect())
 }
 
 /// Get an organization

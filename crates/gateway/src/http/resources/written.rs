@@ -13,11 +13,13 @@ use crate::{
         extract::etag,
         problem::{Problem, REPLAYED},
     },
-    store::{Operation, TenantScope},
+    store::{Operation, OperationState, TenantScope},
 };
 
 /// After how many seconds to ask for an operation again.
 const ASK_AGAIN: u64 = 1;
+/// After how many seconds to ask again for an operation that an operator must resolve.
+const ASK_AGAIN_LATER: u64 = 60;
 
 /// Answers a write with the organization, or with the operation while that is open.
 pub(crate) async fn answer(
@@ -51,10 +53,18 @@ pub(crate) async fn accepted(
     operation: Operation,
 ) -> Result<Response, Problem> {
     let location = format!("/v1/operations/{}", operation.id);
+    let ask_again = match operation.state {
+        OperationState::Quarantined => ASK_AGAIN_LATER,
+        OperationState::Accepted
+        | OperationState::Sending
+        | OperationState::Unknown
+        | OperationState::Succeeded
+        | OperationState::Rejected => ASK_AGAIN,
+    };
     let view = app.view_operation(scope, operation).await?;
     let mut response = (StatusCode::ACCEPTED, Json(OperationOut::new(view))).into_response();
     put(&mut response, header::LOCATION, &location);
-    put(&mut response, header::RETRY_AFTER, &ASK_AGAIN.to_string());
+    put(&mut response, header::RETRY_AFTER, &ask_again.to_string());
     Ok(response)
 }
 
