@@ -79,112 +79,132 @@ struct Shape {
     denied: Value,
 }
 
-/// Shapes of the providers' documentation; keys and names are made up.
-fn shapes() -> Vec<Shape> {
-    let read = || vec![Scope::OrganizationsRead];
-    vec![
-        Shape {
-            name: "Okta",
-            scope_claim: "scp",
-            scope_map: vec![],
-            keys: |signs, other| {
-                json!([
-                    other.published(json!({ "alg": "RS256", "kid": "old", "use": "sig" })),
-                    signs.published(json!({ "alg": "RS256", "kid": "k-1", "use": "sig" })),
-                ])
-            },
-            header: json!({ "kid": "k-1", "alg": "RS256" }),
-            granted: json!({ "ver": 1, "cid": "0oa1", "scp": ["organizations:read", "openid"] }),
-            denied: json!({ "scp": ["openid"], "scope": "organizations:read" }),
+/// Shapes as the providers document them; keys and names are made up.
+fn shapes() -> [Shape; 6] {
+    [okta(), entra_id(), auth0(), keycloak(), google(), cognito()]
+}
+
+fn read() -> Vec<Scope> {
+    vec![Scope::OrganizationsRead]
+}
+
+fn okta() -> Shape {
+    Shape {
+        name: "Okta",
+        scope_claim: "scp",
+        scope_map: vec![],
+        keys: |signs, other| {
+            json!([
+                other.published(json!({ "alg": "RS256", "kid": "old", "use": "sig" })),
+                signs.published(json!({ "alg": "RS256", "kid": "k-1", "use": "sig" })),
+            ])
         },
-        Shape {
-            name: "Entra ID",
-            scope_claim: "roles",
-            scope_map: vec![("Gateway.Read", read())],
-            keys: |signs, other| {
-                let more = |kid: &str| {
-                    json!({
-                        "use": "sig", "kid": kid, "x5t": kid, "x5c": ["MIIC/zCCAeegAwIBAgI"],
-                        "cloud_instance_name": "microsoftonline.com", "issuer": ISSUER,
-                    })
-                };
-                json!([signs.published(more("Mb_k1")), other.published(more("Mb_k2"))])
-            },
-            header: json!({ "typ": "JWT", "alg": "RS256", "x5t": "Mb_k1", "kid": "Mb_k1" }),
-            granted: json!({ "tid": "t", "ver": "2.0", "azpacr": "1", "roles": ["Gateway.Read"] }),
-            denied: json!({ "scp": "Gateway.Read", "roles": ["Gateway.Other"] }),
+        header: json!({ "kid": "k-1", "alg": "RS256" }),
+        granted: json!({ "ver": 1, "cid": "0oa1", "scp": ["organizations:read", "openid"] }),
+        denied: json!({ "scp": ["openid"], "scope": "organizations:read" }),
+    }
+}
+
+fn entra_id() -> Shape {
+    Shape {
+        name: "Entra ID",
+        scope_claim: "roles",
+        scope_map: vec![("Gateway.Read", read())],
+        keys: |signs, other| {
+            let more = |kid: &str| {
+                json!({
+                    "use": "sig", "kid": kid, "x5t": kid, "x5c": ["MIIC/zCCAeegAwIBAgI"],
+                    "cloud_instance_name": "microsoftonline.com", "issuer": ISSUER,
+                })
+            };
+            json!([signs.published(more("Mb_k1")), other.published(more("Mb_k2"))])
         },
-        Shape {
-            name: "Auth0",
-            scope_claim: "permissions",
-            scope_map: vec![],
-            keys: |signs, other| {
-                let more = |kid: &str| {
-                    json!({
-                        "alg": "RS256", "use": "sig", "kid": kid, "x5t": "AbC", "x5c": ["MIIDDTCC"],
-                    })
-                };
-                json!([other.published(more("next")), signs.published(more("now"))])
-            },
-            header: json!({ "alg": "RS256", "typ": "at+jwt", "kid": "now" }),
-            granted: json!({ "azp": "a", "gty": "client-credentials", "scope": "x",
+        header: json!({ "typ": "JWT", "alg": "RS256", "x5t": "Mb_k1", "kid": "Mb_k1" }),
+        granted: json!({ "tid": "t", "ver": "2.0", "azpacr": "1", "roles": ["Gateway.Read"] }),
+        denied: json!({ "scp": "Gateway.Read", "roles": ["Gateway.Other"] }),
+    }
+}
+
+fn auth0() -> Shape {
+    Shape {
+        name: "Auth0",
+        scope_claim: "permissions",
+        scope_map: vec![],
+        keys: |signs, other| {
+            let more = |kid: &str| {
+                json!({
+                    "alg": "RS256", "use": "sig", "kid": kid, "x5t": "AbC", "x5c": ["MIIDDTCC"],
+                })
+            };
+            json!([other.published(more("next")), signs.published(more("now"))])
+        },
+        header: json!({ "alg": "RS256", "typ": "at+jwt", "kid": "now" }),
+        granted: json!({ "azp": "a", "gty": "client-credentials", "scope": "x",
                 "permissions": ["organizations:read"] }),
-            denied: json!({ "scope": "organizations:read", "permissions": [] }),
-        },
-        Shape {
-            name: "Keycloak",
-            scope_claim: "realm_access.roles",
-            scope_map: vec![("gateway-reader", read()), ("admin", vec![])],
-            keys: |signs, other| {
-                json!([
-                    other.published(json!({ "kid": "enc-1", "alg": "RSA-OAEP", "use": "enc",
+        denied: json!({ "scope": "organizations:read", "permissions": [] }),
+    }
+}
+
+fn keycloak() -> Shape {
+    Shape {
+        name: "Keycloak",
+        scope_claim: "realm_access.roles",
+        scope_map: vec![("gateway-reader", read()), ("admin", vec![])],
+        keys: |signs, other| {
+            json!([
+                other.published(json!({ "kid": "enc-1", "alg": "RSA-OAEP", "use": "enc",
                         "x5c": ["MIICmzCCAYM"], "x5t": "a", "x5t#S256": "b" })),
-                    signs.published(json!({ "kid": "sig-1", "alg": "RS256", "use": "sig",
+                signs.published(json!({ "kid": "sig-1", "alg": "RS256", "use": "sig",
                         "x5c": ["MIICmzCCAYM"], "x5t": "c", "x5t#S256": "d" })),
-                    json!({ "kid": "hs", "kty": "oct", "alg": "HS512", "use": "sig" }),
-                ])
-            },
-            header: json!({ "alg": "RS256", "typ": "JWT", "kid": "sig-1" }),
-            granted: json!({ "typ": "Bearer", "azp": "crm", "scope": "openid profile email",
+                json!({ "kid": "hs", "kty": "oct", "alg": "HS512", "use": "sig" }),
+            ])
+        },
+        header: json!({ "alg": "RS256", "typ": "JWT", "kid": "sig-1" }),
+        granted: json!({ "typ": "Bearer", "azp": "crm", "scope": "openid profile email",
                 "realm_access": { "roles": ["offline_access", "gateway-reader"] } }),
-            denied: json!({ "scope": "admin", "realm_access": { "roles": ["admin"] } }),
+        denied: json!({ "scope": "admin", "realm_access": { "roles": ["admin"] } }),
+    }
+}
+
+fn google() -> Shape {
+    Shape {
+        name: "Google",
+        scope_claim: "https://acme.test/scopes",
+        scope_map: vec![],
+        keys: |signs, other| {
+            let more = |kid: &str| json!({ "kid": kid, "alg": "RS256", "use": "sig" });
+            json!([signs.published(more("6f1d")), other.published(more("9c0e"))])
         },
-        Shape {
-            name: "Google",
-            scope_claim: "https://acme.test/scopes",
-            scope_map: vec![],
-            keys: |signs, other| {
-                let more = |kid: &str| json!({ "kid": kid, "alg": "RS256", "use": "sig" });
-                json!([signs.published(more("6f1d")), other.published(more("9c0e"))])
-            },
-            // A token that does not name its key.
-            header: json!({ "alg": "RS256", "typ": "JWT" }),
-            granted: json!({ "azp": "1", "https://acme.test/scopes": "organizations:read" }),
-            denied: json!({ "azp": "1" }),
+        // A token that does not name its key.
+        header: json!({ "alg": "RS256", "typ": "JWT" }),
+        granted: json!({ "azp": "1", "https://acme.test/scopes": "organizations:read" }),
+        denied: json!({ "azp": "1" }),
+    }
+}
+
+fn cognito() -> Shape {
+    Shape {
+        name: "Cognito",
+        scope_claim: "cognito:groups",
+        scope_map: vec![("readers", read())],
+        keys: |signs, other| {
+            let more = |kid: &str| json!({ "kid": kid, "alg": "RS256", "use": "sig" });
+            let padded = |key: Value, n: &[u8]| {
+                let mut key = key;
+                // As Java's BigInteger has it, with its sign, and padded.
+                let n = URL_SAFE_NO_PAD.encode([&[0], n].concat());
+                key["n"] = json!(format!("{n}=="));
+                key
+            };
+            json!([
+                padded(signs.published(more("aB+c/1=")), &signs.n),
+                other.published(more("aB+c/2=")),
+            ])
         },
-        Shape {
-            name: "Cognito",
-            scope_claim: "cognito:groups",
-            scope_map: vec![("readers", read())],
-            keys: |signs, other| {
-                let more = |kid: &str| json!({ "kid": kid, "alg": "RS256", "use": "sig" });
-                let padded = |key: Value, n: &[u8]| {
-                    let mut key = key;
-                    // As Java's BigInteger has it, with its sign, and padded.
-                    let n = URL_SAFE_NO_PAD.encode([&[0], n].concat());
-                    key["n"] = json!(format!("{n}=="));
-                    key
-                };
-                json!([
-                    padded(signs.published(more("aB+c/1=")), &signs.n),
-                    other.published(more("aB+c/2=")),
-                ])
-            },
-            header: json!({ "kid": "aB+c/1=", "alg": "RS256" }),
-            granted: json!({ "token_use": "id", "cognito:groups": ["readers"] }),
-            denied: json!({ "token_use": "id", "cognito:groups": ["writers"] }),
-        },
-    ]
+        header: json!({ "kid": "aB+c/1=", "alg": "RS256" }),
+        granted: json!({ "token_use": "id", "cognito:groups": ["readers"] }),
+        denied: json!({ "token_use": "id", "cognito:groups": ["writers"] }),
+    }
 }
 
 /// A server that publishes these keys from now on.
