@@ -13,13 +13,18 @@ mod ids;
 mod provider;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 
 pub use capabilities::{Capabilities, CreateRecovery, FieldRule, FindBy, Format, Strength};
 pub use child_org::{
-    Address, AdminSeat, Change, ChildOrg, ChildOrgPatch, EmailAddress, Lock, LockOrigin,
-    MarketplaceOffers, Member, NewChildOrg, NewMember, Owner, Role, Status,
+    Address, AdminSeat, Change, ChildOrg, ChildOrgPatch, EmailAddress, InvalidEmail, Lock,
+    LockOrigin, MarketplaceOffers, Member, NewChildOrg, NewMember, Owner, Role, Status,
 };
 pub use error::{Effect, Error, FieldFault, Kind, ProviderAnswer, Result};
 pub use field::Field;
 pub use ids::{CustomerId, InvalidId, ProviderName, ProviderOrgId};
 pub use provider::{OrgOrder, OrgQuery, Page, PageToken, PartnerProvider, Reply};
+pub use text::{
+    Lines, TextFault, TextRule, check_identifier, check_text, rule_against_in_identifier,
+    rule_against_in_text,
+};
