@@ -196,7 +196,7 @@ impl Problem {
         let unsupported =
             !errors.is_empty() && errors.iter().all(|e| e.code == "unsupported_by_provider");
         let detail = match errors.as_slice() {
-            [one] if one.pointer.is_empty() => one.message.clone(),
+            [one] if one.pointer.is_empty() || one.message.starts_with('`') => one.message.clone(),
             [one] => format!("{} {}", one.pointer, one.message),
             several => format!("there are {} faults; `errors` names them all", several.len()),
         };

@@ -239,7 +239,7 @@ pub(crate) fn read_action(body: &Value) -> Result<(Action, Option<String>), Prob
         let reason = body.text("reason", 1024);
         let is_adoption = word.as_deref() == Some("adopt");
         let (tenant, customer_id) = if is_adoption {
-            let tenant = body.needed_text("tenant", 128);
+            let tenant = body.needed_identifier("tenant", 128);
             let tenant = tenant.and_then(|name| match Tenant::new(name) {
                 Ok(tenant) => Some(tenant.as_str().to_owned()),
                 Err(fault) => {

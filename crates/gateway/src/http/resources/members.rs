@@ -188,7 +188,7 @@ pub(crate) async fn admin_role(
 fn read_seat(body: &Value) -> Result<AdminSeat, Problem> {
     let faults = Faults::default();
     let seat = Object::of_body(body, &faults).and_then(|mut body| {
-        let username = body.needed_text("username", 64);
+        let username = body.needed_identifier("username", 64);
         let email = body.needed_email("email");
         let password = body.password("password");
         body.finish();
