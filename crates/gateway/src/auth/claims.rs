@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::caller::{Caller, ScopeSet, Tenant};
+use partner_core::check_identifier;
+
+use super::caller::{Caller, InvalidTenant, ScopeSet, Tenant};
 use super::error::{AuthError, Claim};
 use super::jwt::LEEWAY_SECONDS;
 
@@ -29,9 +31,13 @@ impl Expected {
         if actor.chars().count() > MAX_SUBJECT_CHARS || actor.chars().any(char::is_control) {
             return Err(AuthError::InvalidClaim(Claim::Subject));
         }
+        // The subject is the actor in the audit feed, where two actors must not look the same.
+        check_identifier(actor).map_err(|fault| AuthError::ClaimText(Claim::Subject, fault))?;
         let tenant = needed_text(claims, &self.tenant_claim, Claim::Tenant)?;
-        let tenant =
-            Tenant::new(tenant).map_err(|_invalid| AuthError::InvalidClaim(Claim::Tenant))?;
+        let tenant = Tenant::new(tenant).map_err(|invalid| match invalid {
+            InvalidTenant::Form => AuthError::InvalidClaim(Claim::Tenant),
+            InvalidTenant::Text(fault) => AuthError::ClaimText(Claim::Tenant, fault),
+        })?;
         let scope = text(claims, "scope", Claim::Scope)?.unwrap_or_default();
         let scopes = ScopeSet::from_claim(scope);
         Ok(Caller { tenant, actor: actor.to_owned(), scopes, expires_at })

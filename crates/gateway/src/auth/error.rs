@@ -1,7 +1,10 @@
 //! Why a token was not believed: the whole truth for the log, a safe part of it for the caller.
 
+use partner_core::TextFault;
+
 /// Why a call has no caller. `Display` is for the log; it holds nothing from the token but the
-/// names of claims. What the caller may read is [`AuthError::detail`].
+/// names of claims and the code point of a character that a claim may not have.
+/// The caller reads [`AuthError::detail`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
     /// There is no `Authorization`.
@@ -46,6 +49,9 @@ pub enum AuthError {
     /// A claim is of the wrong type or form.
     #[error("invalid claim: {0}")]
     InvalidClaim(Claim),
+    /// A claim that identifies somebody has a character that identifiers may not have.
+    #[error("invalid claim: {0} {1}")]
+    ClaimText(Claim, TextFault),
     /// The identity provider's keys were never had. The caller is not to blame: 503, not 401.
     #[error("no keys could be fetched")]
     KeysUnavailable,
@@ -105,7 +111,7 @@ impl AuthError {
             Self::Issuer => "issuer",
             Self::Audience => "audience",
             Self::MissingClaim(_) => "missing_claim",
-            Self::InvalidClaim(_) => "invalid_claim",
+            Self::InvalidClaim(_) | Self::ClaimText(_, _) => "invalid_claim",
             Self::KeysUnavailable => "keys_unavailable",
         }
     }
@@ -118,6 +124,14 @@ impl AuthError {
             Self::TooLarge => "the token is too long",
             Self::Expired => "the token has expired",
             Self::KeysUnavailable => "tokens cannot be verified at the moment",
+            Self::ClaimText(Claim::Subject, _) => {
+                "the claim `sub` of the token must be in Unicode normalization form C, without white \
+                 space at its edges and without invisible or control characters"
+            }
+            Self::ClaimText(_, _) => {
+                "the tenant claim of the token must be in Unicode normalization form C, without white \
+                 space and without invisible or control characters"
+            }
             Self::Malformed(_)
             | Self::Header(_)
             | Self::Algorithm
@@ -148,7 +162,8 @@ impl AuthError {
             | Self::Issuer
             | Self::Audience
             | Self::MissingClaim(_)
-            | Self::InvalidClaim(_) => "Bearer error=\"invalid_token\"",
+            | Self::InvalidClaim(_)
+            | Self::ClaimText(_, _) => "Bearer error=\"invalid_token\"",
         }
     }
 

@@ -3,6 +3,7 @@
 mod keys;
 
 use jsonwebtoken::{Algorithm, EncodingKey};
+use partner_core::{TextFault, TextRule};
 use serde_json::json;
 
 use super::super::caller::{Scope, ScopeSet, Tenant};
@@ -165,6 +166,9 @@ async fn what_must_be_understood_is_refused() {
 #[tokio::test]
 async fn each_claim_is_held_to_its_rule() {
     use AuthError::{InvalidClaim, MissingClaim};
+    let odd = |claim, rule, character, position| {
+        AuthError::ClaimText(claim, TextFault { rule, character, position })
+    };
     let cases = [
         ("iss", Value::Null, MissingClaim(Claim::Issuer)),
         ("iss", json!("https://evil.acme.test"), AuthError::Issuer),
@@ -190,10 +194,16 @@ async fn each_claim_is_held_to_its_rule() {
         ("sub", json!(7), InvalidClaim(Claim::Subject)),
         ("sub", json!("a\nb"), InvalidClaim(Claim::Subject)),
         ("sub", json!("x".repeat(256)), InvalidClaim(Claim::Subject)),
+        ("sub", json!("ops\u{200b}"), odd(Claim::Subject, TextRule::Invisible, '\u{200b}', 4)),
+        ("sub", json!(" ops"), odd(Claim::Subject, TextRule::EdgeWhiteSpace, ' ', 1)),
+        ("sub", json!("o\u{202e}ps"), odd(Claim::Subject, TextRule::Invisible, '\u{202e}', 2)),
+        ("sub", json!("jose\u{301}"), odd(Claim::Subject, TextRule::Composed, '\u{301}', 5)),
         ("tenant", Value::Null, MissingClaim(Claim::Tenant)),
         ("tenant", json!(""), MissingClaim(Claim::Tenant)),
         ("tenant", json!(["crm"]), InvalidClaim(Claim::Tenant)),
         ("tenant", json!("c rm"), InvalidClaim(Claim::Tenant)),
+        ("tenant", json!("crm\u{a0}"), odd(Claim::Tenant, TextRule::OtherWhiteSpace, '\u{a0}', 4)),
+        ("tenant", json!("\u{feff}crm"), odd(Claim::Tenant, TextRule::Invisible, '\u{feff}', 1)),
         ("scope", json!(["admin"]), InvalidClaim(Claim::Scope)),
     ];
     for (name, value, error) in cases {
