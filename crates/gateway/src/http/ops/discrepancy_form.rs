@@ -154,7 +154,7 @@ pub(super) async fn resolve(
 fn read(form: &Form) -> Result<(Action, Option<String>), Problem> {
     let mut body = json!({});
     for name in ["action", "tenant", "customer_id", "reason"] {
-        let text = form.text(name);
+        let text = form.line(name);
         body[name] = if text.is_empty() { Value::Null } else { json!(text) };
     }
     let read = read_action(&body);

@@ -9,6 +9,7 @@ mod assets;
 mod discrepancies;
 mod discrepancy_form;
 mod filters;
+mod foreign;
 mod form;
 mod live;
 mod oidc;

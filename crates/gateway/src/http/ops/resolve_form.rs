@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::{operation::Shown, page::form_token, session::Session};
+use super::{operation::Shown, page::form_token, session::Session, words};
 use crate::{
     http::problem::Problem,
     store::{Candidate, OperationKind},
@@ -56,7 +56,8 @@ impl Finding {
     }
 
     fn words(self, shown: &Shown) -> Words {
-        let (at, customer) = (&shown.out.provider, &shown.org.customer_id);
+        let at = &shown.out.provider;
+        let customer = words::plain_identifier(&shown.org.customer_id);
         match (self, shown.out.kind == OperationKind::Create) {
             (Self::Applied, true) => Words {
                 title: "It was done",
@@ -102,7 +103,8 @@ impl Finding {
     }
 
     fn giving_up(self, shown: &Shown) -> Words {
-        let (at, customer) = (&shown.out.provider, &shown.org.customer_id);
+        let at = &shown.out.provider;
+        let customer = words::plain_identifier(&shown.org.customer_id);
         let is_create = shown.out.kind == OperationKind::Create;
         let frees = format!("The create ends as rejected, and {customer} may be created again.");
         let ends = "The operation ends as rejected.".to_owned();
@@ -190,7 +192,7 @@ fn made(candidates: &[Candidate], tried: Option<&Tried>) -> Markup {
                     input id=(id) type="radio" name="candidate" value=(candidate.provider_org_id)
                         required checked[candidate.provider_org_id == chosen];
                     label for=(id) {
-                        (candidate.name) " " code { (candidate.provider_org_id) } " "
+                        (words::text(&candidate.name)) " " code { (candidate.provider_org_id) } " "
                         span.quiet {
                             (candidate.strength) ", equal: " (candidate.matched_on.join(", "))
                         }
