@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Reply, Settings, World, cloud_customer, commitments_customer};
 
 /// A browser that is signed in.
-struct Browser {
+pub(crate) struct Browser {
     client: Client,
     cookie: String,
 }
@@ -27,7 +27,7 @@ impl Browser {
     }
 
     /// Signs in for this tenant with all scopes but an admin's.
-    async fn of(world: &World, tenant: &str) -> Self {
+    pub(crate) async fn of(world: &World, tenant: &str) -> Self {
         Self::sign_in(world.anonymous(), &world.token(tenant, every_scope_but_admin())).await
     }
 
@@ -36,7 +36,7 @@ impl Browser {
     }
 
     /// A page that must be there.
-    async fn page(&self, path: &str) -> String {
+    pub(crate) async fn page(&self, path: &str) -> String {
         let reply = self.get(path).await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.text);
         reply.text

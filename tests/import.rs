@@ -139,7 +139,7 @@ async fn what_needs_a_person_is_told_row_by_row_and_left() {
         assert_eq!(of(id), ("customer_taken".to_owned(), twice.to_owned()));
     }
     assert_eq!(of(3).0, "invalid");
-    assert!(of(3).1.contains("control characters"), "{:?}", of(3));
+    assert!(of(3).1.contains("the control character U+0007 (position 5)"), "{:?}", of(3));
     assert_eq!(of(4).0, "customer_taken");
     assert_eq!(of(5), ("invalid".to_owned(), "a field holds the character U+0000".to_owned()));
     assert_eq!(of(6).0, "open_create");

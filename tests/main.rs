@@ -25,6 +25,7 @@ mod import;
 mod late_change;
 mod list;
 mod lock;
+mod look_alikes;
 mod lost_answers;
 mod members;
 mod outages;

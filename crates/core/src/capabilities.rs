@@ -69,7 +69,7 @@ pub enum Format {
 
 /// A provider's limits on one text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TextRule {
+pub struct TextLimits {
     /// The least number of characters (Unicode scalar values), 0 for no limit.
     pub min_chars: usize,
     /// The greatest number of characters, `usize::MAX` for no limit.
@@ -82,9 +82,9 @@ pub struct TextRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeatRules {
     /// The user name.
-    pub username: TextRule,
+    pub username: TextLimits,
     /// The password.
-    pub password: TextRule,
+    pub password: TextLimits,
 }
 
 impl FieldRule {
@@ -116,11 +116,11 @@ impl FieldRule {
     #[must_use]
     pub fn fault_of(&self, text: &str) -> Option<String> {
         let Self { min_chars, max_chars, format, .. } = *self;
-        TextRule { min_chars, max_chars, format }.fault_of(text)
+        TextLimits { min_chars, max_chars, format }.fault_of(text)
     }
 }
 
-impl TextRule {
+impl TextLimits {
     /// Returns the limit that `text` breaks, in words that do not repeat it; `None` where it is within all.
     #[must_use]
     pub fn fault_of(&self, text: &str) -> Option<String> {
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(link.fault_of("https://aws.amazon.com/marketplace/x"), None);
         assert!(link.fault_of("aws.amazon.com").is_some());
         assert!(link.fault_of("https:///x").is_some());
-        let login = TextRule { min_chars: 0, max_chars: 4, format: Format::Login };
+        let login = TextLimits { min_chars: 0, max_chars: 4, format: Format::Login };
         assert_eq!(login.fault_of("a@b."), None);
         assert!(login.fault_of("a b").is_some() && login.fault_of("é").is_some());
         assert_eq!(login.fault_of("abcde"), Some("must have at most 4 characters".to_owned()));

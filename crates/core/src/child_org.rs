@@ -8,20 +8,50 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Field, provider_org_id::ProviderOrgId};
+use crate::{
+    Field,
+    provider_org_id::ProviderOrgId,
+    text::{TextFault, check_identifier},
+};
 
-/// An e-mail address that has been looked at: one `@`, a local part and a domain without spaces, at
-/// most 254 characters. Kept as written; compared without regard to ASCII case.
+/// An e-mail address: one `@`, a local part and a domain without spaces, at most 254 bytes. Kept as
+/// written; compared without regard to ASCII case.
+///
+/// # Behavior
+/// [`EmailAddress::new`] takes an address from a caller and applies the rules of identifiers too.
+/// Deserialization and [`EmailAddress::from_existing`] apply the form alone: they read what is stored or what a
+/// provider holds, which may be older than those rules and must stay readable.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EmailAddress(String);
 
+/// The reason why a text is not an e-mail address. It never repeats the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidEmail {
+    /// The text does not have the form of an address.
+    #[error("must be an e-mail address")]
+    Form,
+    /// A character breaks the rules of identifiers.
+    #[error(transparent)]
+    Text(#[from] TextFault),
+}
+
 impl EmailAddress {
-    /// Takes the text if it looks like an address.
+    /// Accepts a caller's address: the form of an address and the characters of an identifier.
     ///
     /// # Errors
-    /// Says what it should be; never repeats the text.
-    pub fn new(text: impl Into<String>) -> Result<Self, &'static str> {
+    /// Names the rule that the text breaks.
+    pub fn new(text: impl Into<String>) -> Result<Self, InvalidEmail> {
+        let text = text.into();
+        check_identifier(&text)?;
+        Self::from_existing(text)
+    }
+
+    /// Accepts an address that exists already: in a stored row, or at a provider.
+    ///
+    /// # Errors
+    /// The text does not have the form of an address.
+    pub fn from_existing(text: impl Into<String>) -> Result<Self, InvalidEmail> {
         let text = text.into();
         let well_formed = text.len() <= 254
             && !text.chars().any(|c| c.is_whitespace() || c.is_control() || c == ',' || c == ';')
@@ -32,7 +62,7 @@ impl EmailAddress {
                     && !domain.is_empty()
                     && domain.split('.').all(|label| !label.is_empty())
             });
-        if well_formed { Ok(Self(text)) } else { Err("must be an e-mail address") }
+        if well_formed { Ok(Self(text)) } else { Err(InvalidEmail::Form) }
     }
 
     /// The address as written.
@@ -56,9 +86,9 @@ impl fmt::Debug for EmailAddress {
 }
 
 impl TryFrom<String> for EmailAddress {
-    type Error = &'static str;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::new(text)
+    type Error = InvalidEmail;
+    fn try_from(text: String) -> Result<Self, InvalidEmail> {
+        Self::from_existing(text)
     }
 }
 
@@ -432,6 +462,20 @@ mod tests {
         };
         let shown = format!("{owner:?} {:?}", owner.email);
         assert!(!shown.contains("acme") && !shown.contains("Olga"), "{shown}");
+    }
+
+    #[test]
+    fn an_address_with_an_invisible_character_is_refused_from_a_caller_and_read_where_it_exists() {
+        for alike in ["owner@acme.test\u{200b}", "\u{feff}owner@acme.test", "cafe\u{301}@acme.test"]
+        {
+            assert!(matches!(EmailAddress::new(alike), Err(InvalidEmail::Text(_))), "{alike:?}");
+            assert_eq!(EmailAddress::from_existing(alike).unwrap().as_str(), alike);
+            let stored: EmailAddress = serde_json::from_value(alike.into()).unwrap();
+            assert_eq!(stored.as_str(), alike);
+        }
+        let fault = EmailAddress::new("owner@acme.test\u{200b}").unwrap_err().to_string();
+        assert!(fault.contains("U+200B (position 16)") && !fault.contains("acme"), "{fault}");
+        assert!(EmailAddress::from_existing("a b@acme.test").is_err());
     }
 
     #[test]

@@ -15,13 +15,14 @@ mod provider;
 mod provider_org_id;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 
 pub use capabilities::{
-    Capabilities, CreateRecovery, FieldRule, FindBy, Format, SeatRules, Strength, TextRule,
+    Capabilities, CreateRecovery, FieldRule, FindBy, Format, SeatRules, Strength, TextLimits,
 };
 pub use child_org::{
-    Address, AdminSeat, Change, ChildOrg, ChildOrgPatch, EmailAddress, Lock, LockOrigin,
-    MarketplaceOffers, Member, NewChildOrg, NewMember, Owner, Role, Status,
+    Address, AdminSeat, Change, ChildOrg, ChildOrgPatch, EmailAddress, InvalidEmail, Lock,
+    LockOrigin, MarketplaceOffers, Member, NewChildOrg, NewMember, Owner, Role, Status,
 };
 pub use error::{Effect, Error, FieldFault, Kind, ProviderAnswer, Result};
 pub use field::Field;
@@ -29,3 +30,7 @@ pub use ids::{CustomerId, InvalidId, ProviderName};
 pub use matching::{CLOCK_SKEW, CreateTraits, Likeness, OrgTraits};
 pub use provider::{CountMismatch, OrgOrder, OrgQuery, Page, PageToken, PartnerProvider, Reply};
 pub use provider_org_id::{ProviderOrgId, ProviderOrgIdFormat};
+pub use text::{
+    Lines, TextFault, TextRule, check_identifier, check_text, rule_against_in_identifier,
+    rule_against_in_text,
+};

@@ -36,7 +36,7 @@ impl ProviderOrgId {
             Ok(Self(text))
         } else {
             let fault = "must have 1 to 128 printable ASCII characters without spaces";
-            Err(InvalidId { what: WHAT, fault })
+            Err(InvalidId { what: WHAT, fault: fault.into() })
         }
     }
 
@@ -104,7 +104,7 @@ impl fmt::Display for ProviderOrgIdFormat {
 }
 
 fn canonical_uuid(text: &str) -> Result<ProviderOrgId, InvalidId> {
-    let invalid = |fault| InvalidId { what: WHAT, fault };
+    let invalid = |fault: &'static str| InvalidId { what: WHAT, fault: fault.into() };
     // The parser knows `urn:uuid:` in lower case alone; RFC 8141 allows any case.
     let id = Uuid::try_parse(&text.to_ascii_lowercase()).map_err(|_not_a_uuid| {
         invalid("must be a UUID without white space, such as 6170692e-7363-616c-6577-61792e636f6d")

@@ -86,7 +86,7 @@ fn members(memberships: Vec<wire::Membership>) -> Vec<Member> {
         .filter_map(|membership| {
             let role = membership.role.as_deref();
             Some(Member {
-                email: EmailAddress::new(membership.username?).ok()?,
+                email: EmailAddress::from_existing(membership.username?).ok()?,
                 role: Role::ALL.into_iter().find(|known| Some(known.as_str()) == role),
             })
         })

@@ -104,6 +104,16 @@ async fn invited_people_are_answered() {
 }
 
 #[tokio::test]
+async fn values_that_callers_may_not_send_are_read_as_they_are() {
+    let body = r#"{"id": "org-1", "name": "Acme \u202eInc",
+                   "memberships": [{"username": "one@acme.test\u200b", "role": "user"}]}"#;
+    let served = serve(200, body).await;
+    let org = served.provider.create_child_org(&new_org()).await.unwrap();
+    assert_eq!(org.name, "Acme \u{202e}Inc");
+    assert_eq!(org.members[0].email.as_str(), "one@acme.test\u{200b}");
+}
+
+#[tokio::test]
 async fn a_listing_shows_the_partners_children_alone() {
     let served = serve(200, include_str!("recorded/orgs.json")).await;
     let all = OrgQuery::default();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use partner_core::{
     Capabilities, Field, FieldRule, FindBy, Format, ProviderName, ProviderOrgIdFormat, SeatRules,
-    Strength, TextRule,
+    Strength, TextLimits,
 };
 use secrecy::SecretString;
 use url::Url;
@@ -19,8 +19,8 @@ pub(crate) const ID_FORMAT: ProviderOrgIdFormat = ProviderOrgIdFormat::Uuid;
 
 /// The limits on a seat. Its password has no documented minimum, so an empty one is Scaleway's to judge.
 const SEAT_RULES: SeatRules = SeatRules {
-    username: TextRule { min_chars: 2, max_chars: 64, format: Format::Login },
-    password: TextRule { min_chars: 0, max_chars: 72, format: Format::Any },
+    username: TextLimits { min_chars: 2, max_chars: 64, format: Format::Login },
+    password: TextLimits { min_chars: 0, max_chars: 72, format: Format::Any },
 };
 
 /// One partner account at Scaleway.

@@ -158,7 +158,7 @@ fn org_of(document: &Value) -> std::result::Result<ChildOrg, Unreadable> {
         .ok_or_else(|| Unreadable("it has no valid id".to_owned()))?;
     let (status, lock) = status_and_lock(&org);
     let owner = Owner {
-        email: org.email.and_then(|email| EmailAddress::new(email).ok()),
+        email: org.email.and_then(|email| EmailAddress::from_existing(email).ok()),
         first_name: filled(org.owner_firstname),
         last_name: filled(org.owner_lastname),
         phone_number: filled(org.phone_number),

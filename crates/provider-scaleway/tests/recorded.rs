@@ -102,6 +102,19 @@ async fn a_status_of_tomorrow_is_not_taken_for_usable() {
 }
 
 #[tokio::test]
+async fn values_that_callers_may_not_send_are_read_as_they_are() {
+    let org = read(
+        r#"{"id": "7a1f3c52-6d0e-4b7a-9a41-2f0c5d1e8b90", "name": "Acme \u202eSAS", "status": "opened",
+            "email": "cafe\u0301@acme.test\u200b", "customer_id": "cust-42\u200b", "comment": "a\u0007"}"#,
+    )
+    .await;
+    assert_eq!(org.name, "Acme \u{202e}SAS");
+    assert_eq!(org.customer_id.as_deref(), Some("cust-42\u{200b}"));
+    assert_eq!(org.owner.unwrap().email.unwrap().as_str(), "cafe\u{301}@acme.test\u{200b}");
+    assert_eq!(org.comment.as_deref(), Some("a\u{7}"));
+}
+
+#[tokio::test]
 async fn a_list_goes_on_until_its_total() {
     let served = serve(document(200, include_str!("recorded/list.json"))).await;
     let all = OrgQuery::default();

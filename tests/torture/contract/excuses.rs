@@ -10,6 +10,8 @@ pub(super) struct Excuse {
     code: &'static str,
     /// Where the fault lies and what it says, for a request with faults; each must be excused.
     fault: Option<(&'static str, &'static str)>,
+    /// The fault must name a code point above U+FFFF.
+    is_supplementary: bool,
     /// Why no schema can say it.
     pub(super) why: &'static str,
 }
@@ -18,11 +20,16 @@ pub(super) struct Excuse {
 pub(super) const CHECK: &str = "positive_data_acceptance";
 
 const fn by_code(status: u16, code: &'static str, why: &'static str) -> Excuse {
-    Excuse { status, code, fault: None, why }
+    Excuse { status, code, fault: None, is_supplementary: false, why }
 }
 
 const fn by_fault(at: &'static str, says: &'static str, why: &'static str) -> Excuse {
-    Excuse { status: 422, code: "validation_failed", fault: Some((at, says)), why }
+    let fault = Some((at, says));
+    Excuse { status: 422, code: "validation_failed", fault, is_supplementary: false, why }
+}
+
+const fn by_code_point(why: &'static str) -> Excuse {
+    Excuse { is_supplementary: true, ..by_fault("/", "U+", why) }
 }
 
 pub(super) const EXCUSES: &[Excuse] = &[
@@ -53,6 +60,10 @@ pub(super) const EXCUSES: &[Excuse] = &[
     by_fault("/customer_id", "is required", "that `adopt` needs it"),
     by_fault("/customer_id", "is taken with adopt alone", "that it goes with `adopt`"),
     by_fault("/url", "", "which addresses lead to the public internet"),
+    by_fault("/", "normalization form C", "which sequences of characters are composed"),
+    by_fault("/", "the unassigned code point", "which code points Unicode has assigned"),
+    by_fault("/", "directional isolate", "that directional isolates are balanced"),
+    by_code_point("characters above U+FFFF, which engines write in different ways"),
     by_fault("/address/", "is required", "whether there is an address to merge the patch into"),
 ];
 
@@ -73,9 +84,17 @@ impl Excuse {
     fn covers(&self, fault: &Value) -> bool {
         let text = |name: &str| fault[name].as_str().unwrap_or_default();
         self.fault.is_some_and(|(at, says)| {
-            text("pointer").starts_with(at) && text("message").contains(says)
+            text("pointer").starts_with(at)
+                && text("message").contains(says)
+                && (!self.is_supplementary || names_supplementary(text("message")))
         })
     }
+}
+
+/// The message names a code point above U+FFFF, which has more than four digits.
+fn names_supplementary(message: &str) -> bool {
+    let digits = |rest: &str| rest.chars().take_while(char::is_ascii_hexdigit).count();
+    message.split("U+").skip(1).any(|rest| digits(rest) > 4)
 }
 
 #[cfg(test)]
@@ -89,6 +108,12 @@ mod tests {
         let with = |errors: Value| json!({ "code": "validation_failed", "errors": errors });
         let cursor = json!({ "pointer": "/cursor", "message": "is no cursor of this list" });
         let other = json!({ "pointer": "/name", "message": "must not be empty" });
+        let odd = |code_point: &str| {
+            let message = format!("`name` must not contain the invisible character {code_point}");
+            with(json!([{ "pointer": "/name", "message": message }]))
+        };
+        assert_eq!(Excuse::of(422, &odd("U+E0001 (position 1); remove it")).len(), 1);
+        assert!(Excuse::of(422, &odd("U+200B (position 12345); remove it")).is_empty());
         assert_eq!(Excuse::of(422, &with(json!([cursor]))).len(), 1);
         assert!(Excuse::of(422, &with(json!([cursor, other]))).is_empty());
         assert!(Excuse::of(422, &with(json!([]))).is_empty());

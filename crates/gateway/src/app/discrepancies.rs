@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use partner_core::{Change, EmailAddress, Field};
+use partner_core::{Change, CustomerId, EmailAddress, Field};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -203,6 +203,7 @@ impl App {
     ) -> AppResult<Written> {
         let (kind, version, edit) =
             (found.kind, found.organization_version, theirs(&found.fields)?);
+        must_be_a_key(&edit)?;
         let event = context.event();
         let plan = move |org: &mut Organization| {
             must_not_have_failed(org)?;
@@ -327,7 +328,7 @@ fn theirs(fields: &[FieldDifference]) -> AppResult<LocalEdit> {
             Field::CustomerId => edit.customer_id = Some(text()?),
             Field::Name => edit.name = Some(text()?),
             Field::OwnerEmail => {
-                let email = EmailAddress::new(text()?).map_err(|_words| unreadable())?;
+                let email = EmailAddress::from_existing(text()?).map_err(|_fault| unreadable())?;
                 edit.owner_email = Some(Change::Set(email));
             }
             Field::OwnerFirstName => edit.owner_first_name = set()?,
@@ -344,6 +345,13 @@ fn theirs(fields: &[FieldDifference]) -> AppResult<LocalEdit> {
         }
     }
     Ok(edit)
+}
+
+/// Refuses a provider's customer id that may not become the key of a mapping.
+fn must_be_a_key(edit: &LocalEdit) -> AppResult<()> {
+    let Some(Err(fault)) = edit.customer_id.as_ref().map(CustomerId::new) else { return Ok(()) };
+    let fix = "correct it at the provider, or send the gateway's value with `reapply`";
+    Err(AppError::one("", "invalid", format!("the provider's value is refused: {fault}; {fix}")))
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: &Value) -> Option<Change<T>> {

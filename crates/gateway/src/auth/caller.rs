@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use partner_core::{TextFault, check_identifier};
 
 use crate::config::Scope;
 
@@ -42,28 +43,33 @@ impl Caller {
     }
 }
 
-/// An internal platform, which owns rows: 1 to 128 characters, none of them blank or control.
+/// An internal platform, which owns rows: an identifier of 1 to 128 characters without white space.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tenant(String);
 
-/// A text that cannot name a tenant.
+/// The reason why a text cannot name a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a tenant is 1 to 128 characters without blanks and control characters")]
-pub struct InvalidTenant;
+pub enum InvalidTenant {
+    /// The name is empty, too long, or contains a space.
+    #[error("a tenant is 1 to 128 characters without blanks and control characters")]
+    Form,
+    /// A character breaks the rules of identifiers.
+    #[error("a tenant {0}")]
+    Text(#[from] TextFault),
+}
 
 impl Tenant {
     /// Takes a name as it is.
     ///
     /// # Errors
-    /// When it is empty, too long, or holds blanks or control characters.
+    /// Names the rule that the name breaks.
     pub fn new(name: impl Into<String>) -> Result<Self, InvalidTenant> {
         let name = name.into();
-        let visible = |c: char| !c.is_control() && !c.is_whitespace();
-        if (1..=128).contains(&name.chars().count()) && name.chars().all(visible) {
-            Ok(Self(name))
-        } else {
-            Err(InvalidTenant)
+        if !(1..=128).contains(&name.chars().count()) || name.contains(' ') {
+            return Err(InvalidTenant::Form);
         }
+        check_identifier(&name)?;
+        Ok(Self(name))
     }
 
     /// The name.
@@ -169,8 +175,15 @@ mod tests {
         for name in ["crm", "réseau-1", &"x".repeat(128)] {
             assert!(Tenant::new(name).is_ok(), "{name}");
         }
-        for name in ["", " ", "a b", "a\n", "a\0", &"x".repeat(129)] {
-            assert_eq!(Tenant::new(name), Err(InvalidTenant), "{name:?}");
+        for name in ["", " ", "a b", "crm ", &"x".repeat(129)] {
+            assert_eq!(Tenant::new(name), Err(InvalidTenant::Form), "{name:?}");
         }
+        for name in ["a\n", "a\0", "crm\u{a0}", "crm\u{200b}", "\u{feff}crm", "re\u{301}seau"] {
+            assert!(matches!(Tenant::new(name), Err(InvalidTenant::Text(_))), "{name:?}");
+        }
+        assert_eq!(
+            Tenant::new("crm\u{200b}").unwrap_err().to_string(),
+            "a tenant must not contain the invisible character U+200B (position 4); remove it"
+        );
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::caller::{Caller, Tenant};
+use partner_core::check_identifier;
+
+use super::caller::{Caller, InvalidTenant, Tenant};
 use super::error::{AuthError, Claim};
 use super::jwt::LEEWAY_SECONDS;
 use super::scopes::ScopeRules;
@@ -48,9 +50,14 @@ impl Expected {
         if is_reserved(actor) {
             return Err(AuthError::ReservedSubject);
         }
+        // The subject is the actor in the audit feed, where two actors must not look the same.
+        check_identifier(actor).map_err(|fault| AuthError::ClaimText(Claim::Subject, fault))?;
         let claim = || Claim::Tenant(Arc::clone(&self.tenant_claim));
         let tenant = needed_text(claims, &self.tenant_claim, claim())?;
-        let tenant = Tenant::new(tenant).map_err(|_invalid| AuthError::InvalidClaim(claim()))?;
+        let tenant = Tenant::new(tenant).map_err(|invalid| match invalid {
+            InvalidTenant::Form => AuthError::InvalidClaim(claim()),
+            InvalidTenant::Text(fault) => AuthError::ClaimText(claim(), fault),
+        })?;
         let scopes = self.scopes.granted(claims)?;
         Ok(Caller { tenant, actor: actor.to_owned(), scopes, expires_at })
     }

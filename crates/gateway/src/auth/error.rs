@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use partner_core::TextFault;
+
 use super::challenge::challenge;
 use super::jwt::{LEEWAY_SECONDS, MAX_TOKEN_BYTES};
 
 /// Why a request has no caller. `Display` is a short text for the log, [`AuthError::detail`] is for the
-/// caller. Neither repeats a value from the token.
+/// caller. Neither repeats a value from the token, but for the code point of a character that a claim may not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
     /// There is no `Authorization`.
@@ -83,6 +85,9 @@ pub enum AuthError {
     /// `sub` is a name of the gateway's own actors.
     #[error("reserved subject")]
     ReservedSubject,
+    /// A claim that identifies somebody has a character that identifiers may not have.
+    #[error("invalid claim: {0} {1}")]
+    ClaimText(Claim, TextFault),
 }
 
 /// A claim that a token must or may have.
@@ -157,7 +162,7 @@ impl AuthError {
             Self::Issuer => "issuer",
             Self::Audience => "audience",
             Self::MissingClaim(_) => "missing_claim",
-            Self::InvalidClaim(_) => "invalid_claim",
+            Self::InvalidClaim(_) | Self::ClaimText(_, _) => "invalid_claim",
             Self::KeysUnavailable { .. } => "keys_unavailable",
             Self::KeysStale { .. } => "keys_stale",
             Self::KeyPending { .. } => "key_pending",
@@ -236,6 +241,9 @@ impl AuthError {
             Self::MissingClaim(claim) => {
                 return format!("the token is not valid: it lacks the claim `{claim}`");
             }
+            Self::ClaimText(claim, fault) => {
+                return format!("the token is not valid: `{claim}` {fault}");
+            }
             Self::InvalidClaim(claim) => {
                 return format!("the token is not valid: `{claim}` {}", claim.rule());
             }
@@ -281,6 +289,7 @@ impl AuthError {
             | Self::Audience
             | Self::MissingClaim(_)
             | Self::InvalidClaim(_)
+            | Self::ClaimText(_, _)
             | Self::ReservedSubject => None,
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
+use partner_core::check_identifier;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{CliError, ConfigArgs};
@@ -53,9 +54,10 @@ fn token(
     sources: &Sources,
     now: DateTime<Utc>,
 ) -> Result<SecretString, CliError> {
-    if args.sub.is_empty() || args.sub.chars().any(char::is_control) {
-        return Err(CliError::Usage("--sub must be a visible name".to_owned()));
+    if args.sub.is_empty() {
+        return Err(CliError::Usage("--sub must not be empty".to_owned()));
     }
+    check_identifier(&args.sub).map_err(|fault| CliError::Usage(format!("--sub {fault}")))?;
     let auth = AuthConfig::from_sources(sources)?;
     let request = MintRequest {
         subject: args.sub.clone(),
@@ -127,6 +129,21 @@ mod tests {
         let error = token(&args(&["admin"]), &sources, Utc::now()).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert_eq!(error.to_string().lines().count(), 2, "{error}");
+    }
+
+    #[test]
+    fn a_subject_that_looks_like_another_is_refused_with_the_code_point() {
+        let sources = sources("hmac_secret = { env = \"TOKEN_SECRET\" }");
+        for (sub, says) in [
+            ("", "--sub must not be empty"),
+            ("ops\u{200b}", "--sub must not contain the invisible character U+200B (position 4)"),
+            ("ops ", "--sub must not begin or end with white space, U+0020 (position 4)"),
+        ] {
+            let args = TokenArgs { sub: sub.to_owned(), ..args(&["admin"]) };
+            let error = token(&args, &sources, Utc::now()).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().starts_with(says), "{error}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use partner_core::{Lines, check_identifier, check_text};
+
 use super::faults::Faults;
 use super::providers::ProviderConfig;
 use super::reader::Reader;
@@ -66,8 +68,8 @@ fn parse(reader: &mut Reader, names: &mut BTreeSet<String>) -> Option<RouteConfi
 
 fn conditions(reader: &mut Reader) -> RouteWhen {
     RouteWhen {
-        customer_id_prefix: given(reader, "customer_id_prefix"),
-        tenant: given(reader, "tenant"),
+        customer_id_prefix: prefix(reader),
+        tenant: identifier(reader, "tenant"),
         country: country(reader),
         labels: labels(reader),
     }
@@ -83,6 +85,28 @@ fn given(reader: &mut Reader, key: &'static str) -> Option<String> {
     reader.string(key)
 }
 
+/// An identifier. One that no request may have would make a rule that never matches.
+fn identifier(reader: &mut Reader, key: &'static str) -> Option<String> {
+    let text = given(reader, key)?;
+    if let Err(fault) = check_identifier(&text) {
+        reader.fault(key, fault.to_string());
+    }
+    Some(text)
+}
+
+/// The beginning of an identifier: it may end with a space.
+fn prefix(reader: &mut Reader) -> Option<String> {
+    let key = "customer_id_prefix";
+    let text = given(reader, key)?;
+    let words = text.trim_end_matches(' ');
+    // A prefix of spaces alone begins with one.
+    let checked = if words.is_empty() { &text } else { words };
+    if let Err(fault) = check_identifier(checked) {
+        reader.fault(key, fault.to_string());
+    }
+    Some(text)
+}
+
 fn country(reader: &mut Reader) -> Option<String> {
     let text = given(reader, "country")?;
     if text.len() != 2 || !text.chars().all(|c| c.is_ascii_alphabetic()) {
@@ -93,7 +117,15 @@ fn country(reader: &mut Reader) -> Option<String> {
 
 fn labels(reader: &mut Reader) -> BTreeMap<String, String> {
     let pairs = reader.table("labels").and_then(Reader::into_strings);
-    pairs.unwrap_or_default().into_iter().collect()
+    let pairs = pairs.unwrap_or_default();
+    for (key, value) in &pairs {
+        if let Err(fault) = check_identifier(key) {
+            reader.fault("labels", format!("a key {fault}"));
+        } else if let Err(fault) = check_text(value, Lines::Single) {
+            reader.fault("labels", format!("the value of `{key}` {fault}"));
+        }
+    }
+    pairs.into_iter().collect()
 }
 
 /// Every rule must lead to an account that exists.

@@ -1,10 +1,11 @@
 //! Reading a JSON body field by field, so that every fault is found at once, each with its place.
 
 mod lists;
+mod text;
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
-use partner_core::{Address, CustomerId, EmailAddress, MarketplaceOffers, NewMember, Owner, Role};
+use partner_core::{Address, MarketplaceOffers, NewMember, Owner, Role, check_identifier};
 use serde_json::{Map, Value};
 
 use crate::operations::FieldProblem;
@@ -24,15 +25,24 @@ const MOST_MEMBERS: usize = 100;
 
 /// The faults found so far, shared by the readers of one body.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Faults(Rc<RefCell<Vec<FieldProblem>>>);
+pub(crate) struct Faults {
+    found: Rc<RefCell<Vec<FieldProblem>>>,
+    stored: Rc<BTreeSet<String>>,
+}
 
 impl Faults {
-    /// Adds a fault, unless there are enough: who sends thousands is not answered with more than he sent.
+    /// The faults of a body in which the texts at these pointers are stored ones that the caller does not name.
+    /// They may be older than the rules of today, and are read as they are.
+    pub(crate) fn with_stored(stored: BTreeSet<String>) -> Self {
+        Self { found: Rc::default(), stored: Rc::new(stored) }
+    }
+
+    /// Adds a fault, unless there are enough: an answer is never larger than its request.
     pub(crate) fn add(&self, pointer: &str, code: &str, message: impl Into<String>) {
-        if self.0.borrow().len() >= MOST_FAULTS {
+        if self.found.borrow().len() >= MOST_FAULTS {
             return;
         }
-        self.0.borrow_mut().push(FieldProblem {
+        self.found.borrow_mut().push(FieldProblem {
             pointer: pointer.to_owned(),
             code: code.to_owned(),
             message: message.into(),
@@ -41,11 +51,15 @@ impl Faults {
 
     /// All of them.
     pub(crate) fn take(&self) -> Vec<FieldProblem> {
-        self.0.take()
+        self.found.take()
     }
 
     fn is_named(&self, pointer: &str) -> bool {
-        self.0.borrow().iter().any(|fault| fault.pointer == pointer)
+        let found = self.found.borrow();
+        found.iter().any(|fault| {
+            let inside = fault.pointer.strip_prefix(pointer);
+            inside.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
     }
 }
 
@@ -103,28 +117,6 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A text of 1 to `max` characters.
-    pub(crate) fn text(&mut self, name: &'static str, max: usize) -> Option<String> {
-        let value = self.value(name)?;
-        let Some(text) = value.as_str() else {
-            self.fault(name, "invalid_type", "must be a text");
-            return None;
-        };
-        match text_fault(text, max) {
-            None => Some(text.to_owned()),
-            Some(fault) => {
-                self.fault(name, "invalid", fault);
-                None
-            }
-        }
-    }
-
-    /// A text that must be there.
-    pub(crate) fn needed_text(&mut self, name: &'static str, max: usize) -> Option<String> {
-        self.needed(name)?;
-        self.text(name, max)
-    }
-
     fn needed(&mut self, name: &'static str) -> Option<()> {
         if self.value(name).is_none() {
             self.fault(name, "required", "is required");
@@ -140,13 +132,7 @@ impl<'a> Object<'a> {
         parse: impl FnOnce(String) -> Result<T, E>,
     ) -> Option<T> {
         let text = self.text(name, LONGEST_TEXT)?;
-        match parse(text) {
-            Ok(value) => Some(value),
-            Err(fault) => {
-                self.fault(name, "invalid", fault.to_string());
-                None
-            }
-        }
+        self.or_fault(name, parse(text))
     }
 
     /// True or false.
@@ -162,17 +148,6 @@ impl<'a> Object<'a> {
     pub(crate) fn object(&mut self, name: &'static str) -> Option<Object<'a>> {
         let value = self.value(name)?;
         Object::of(value, self.pointer(name), &self.faults)
-    }
-
-    /// The customer's id.
-    pub(crate) fn customer_id(&mut self) -> Option<String> {
-        self.needed("customer_id")?;
-        self.parsed("customer_id", CustomerId::new).map(String::from)
-    }
-
-    /// An e-mail address.
-    pub(crate) fn email(&mut self, name: &'static str) -> Option<EmailAddress> {
-        self.parsed(name, EmailAddress::new)
     }
 
     /// The owner.
@@ -205,7 +180,10 @@ impl<'a> Object<'a> {
                     && !label.ends_with('-')
                     && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
             };
-            let fine = text.len() <= 253 && text.contains('.') && text.split('.').all(label);
+            let fine = text.len() <= 253
+                && text.contains('.')
+                && text.split('.').all(label)
+                && check_identifier(&text).is_ok();
             if fine { Ok(text) } else { Err("must be an internet domain, such as acme.test") }
         })
     }
@@ -233,16 +211,13 @@ impl<'a> Object<'a> {
 
     /// The country of an address.
     pub(crate) fn country(&mut self) -> Option<String> {
+        if self.is_stored("country") {
+            return self.text("country", LONGEST_TEXT);
+        }
         self.parsed("country", |text| {
             let code = text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase());
             if code { Ok(text) } else { Err("must be two capital letters (ISO 3166-1 alpha-2)") }
         })
-    }
-
-    /// An e-mail address that must be there.
-    pub(crate) fn needed_email(&mut self, name: &'static str) -> Option<EmailAddress> {
-        self.needed(name)?;
-        self.email(name)
     }
 
     /// A password: any text, also an empty one, that must be there. It is in no fault's message.
@@ -263,17 +238,23 @@ impl<'a> Object<'a> {
     /// The marketplace offers.
     pub(crate) fn marketplace_offers(&mut self) -> Option<MarketplaceOffers> {
         let mut offers = self.object("marketplace_offers")?;
-        let link = |text: String| match url::Url::parse(&text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text),
-            Ok(_) | Err(_) => Err("must be an absolute http or https URL"),
-        };
         let read = MarketplaceOffers {
-            aws: offers.parsed("aws", link),
-            azure: offers.parsed("azure", link),
-            gcp: offers.parsed("gcp", link),
+            aws: offers.link("aws"),
+            azure: offers.link("azure"),
+            gcp: offers.link("gcp"),
         };
         offers.finish();
         (read != MarketplaceOffers::default()).then_some(read)
+    }
+
+    fn link(&mut self, name: &'static str) -> Option<String> {
+        if self.is_stored(name) {
+            return self.text(name, LONGEST_TEXT);
+        }
+        self.parsed(name, |text| match url::Url::parse(&text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text),
+            Ok(_) | Err(_) => Err("must be an absolute http or https URL"),
+        })
     }
 
     /// People to invite; empty where the field is absent.
@@ -315,52 +296,10 @@ impl<'a> Object<'a> {
         Some(NewMember { email: email?, role })
     }
 
-    /// The caller's labels; empty where the field is absent.
-    pub(crate) fn labels(&mut self) -> BTreeMap<String, String> {
-        let Some(object) = self.object("labels") else { return BTreeMap::new() };
-        if object.map.len() > MOST_LABELS {
-            self.fault("labels", "invalid", format!("must be at most {MOST_LABELS}"));
-        }
-        let mut labels = BTreeMap::new();
-        for (key, value) in object.map {
-            let key_fault = text_fault(key, LONGEST_LABEL_NAME);
-            match (key_fault, value.as_str()) {
-                (Some(fault), _) => object.fault(key, "invalid", format!("its name {fault}")),
-                (None, None) => object.fault(key, "invalid_type", "must be a text"),
-                (None, Some(text))
-                    if text.chars().count() > LONGEST_LABEL || text.contains('\0') =>
-                {
-                    object.fault(
-                        key,
-                        "invalid",
-                        format!("must be at most {LONGEST_LABEL} characters, none of them NUL"),
-                    );
-                }
-                (None, Some(text)) => {
-                    labels.insert(key.clone(), text.to_owned());
-                }
-            }
-        }
-        labels
-    }
-
-    /// The field was named by a fault.
+    /// A fault names the field or a place inside it.
     pub(crate) fn is_faulty(&self, name: &str) -> bool {
         self.faults.is_named(&self.pointer(name))
     }
-}
-
-/// What is wrong with a text; control characters would be trouble for whoever shows or stores it.
-fn text_fault(text: &str, max: usize) -> Option<String> {
-    let count = text.chars().count();
-    if count == 0 || text.trim().is_empty() {
-        return Some("must not be empty".to_owned());
-    }
-    if count > max {
-        return Some(format!("must be at most {max} characters"));
-    }
-    let control = |c: char| c.is_control() && c != '\n' && c != '\t';
-    text.chars().any(control).then(|| "must not hold control characters".to_owned())
 }
 
 #[cfg(test)]

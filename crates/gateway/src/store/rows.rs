@@ -56,8 +56,9 @@ fn from_json<T: serde::de::DeserializeOwned>(
     serde_json::from_value(value).map_err(|error| corrupt(what)(&error))
 }
 
+/// Reads a stored address. It may be older than the rules of today.
 pub(super) fn email(text: String) -> Result<EmailAddress, StoreError> {
-    EmailAddress::new(text).map_err(|error| corrupt("an e-mail address")(&error))
+    EmailAddress::from_existing(text).map_err(|error| corrupt("an e-mail address")(&error))
 }
 
 pub(super) fn provider_name(text: String) -> Result<ProviderName, StoreError> {

@@ -71,7 +71,7 @@ impl Subject<'_> {
         };
         for role in Role::ALL.into_iter().map(Some).chain([None]) {
             let word = role.map_or("anybody", Role::as_str);
-            let email = crate::EmailAddress::new(format!("{word}@acme.test"))?;
+            let email = super::refuse::address(&format!("{word}@acme.test"))?;
             let asked = [NewMember { email, role }];
             let invited = self.provider.invite_members(&org.id, &asked).await;
             let members = super::done("an invitation", invited)?;

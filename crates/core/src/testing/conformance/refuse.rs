@@ -156,16 +156,21 @@ pub(super) fn one_change(field: Field) -> Option<ChildOrgPatch> {
     (!patch.is_empty()).then_some(patch)
 }
 
+/// An e-mail address, or why the text is none.
+pub(super) fn address(text: &str) -> Result<EmailAddress, String> {
+    EmailAddress::new(text).map_err(|fault| fault.to_string())
+}
+
 /// Somebody to invite.
 pub(super) fn member() -> Result<NewMember, String> {
-    Ok(NewMember { email: EmailAddress::new("member@acme.test")?, role: None })
+    Ok(NewMember { email: address("member@acme.test")?, role: None })
 }
 
 /// A seat to ask for.
 pub(super) fn seat() -> Result<AdminSeat, String> {
     Ok(AdminSeat {
         username: "partner.admin".to_owned(),
-        email: EmailAddress::new("partner.admin@reseller.test")?,
+        email: address("partner.admin@reseller.test")?,
         password: SecretString::from("correct-horse-battery"),
     })
 }

@@ -4,6 +4,7 @@ mod keys;
 
 use chrono::TimeDelta;
 use jsonwebtoken::{Algorithm, EncodingKey};
+use partner_core::{TextFault, TextRule};
 use serde_json::json;
 
 use super::super::caller::{ScopeSet, Tenant};
@@ -166,6 +167,9 @@ async fn what_must_be_understood_is_refused() {
 #[tokio::test]
 async fn each_claim_is_held_to_its_rule() {
     use AuthError::{InvalidClaim, MissingClaim};
+    let odd = |claim, rule, character, position| {
+        AuthError::ClaimText(claim, TextFault { rule, character, position })
+    };
     let cases = [
         ("iss", Value::Null, MissingClaim(Claim::Issuer)),
         ("iss", json!("https://evil.acme.test"), AuthError::Issuer),
@@ -195,6 +199,20 @@ async fn each_claim_is_held_to_its_rule() {
         ("tenant", json!(""), MissingClaim(Claim::Tenant("tenant".into()))),
         ("tenant", json!(["crm"]), InvalidClaim(Claim::Tenant("tenant".into()))),
         ("tenant", json!("c rm"), InvalidClaim(Claim::Tenant("tenant".into()))),
+        ("sub", json!("ops\u{200b}"), odd(Claim::Subject, TextRule::Invisible, '\u{200b}', 4)),
+        ("sub", json!(" ops"), odd(Claim::Subject, TextRule::EdgeWhiteSpace, ' ', 1)),
+        ("sub", json!("o\u{202e}ps"), odd(Claim::Subject, TextRule::Invisible, '\u{202e}', 2)),
+        ("sub", json!("jose\u{301}"), odd(Claim::Subject, TextRule::Composed, '\u{301}', 5)),
+        (
+            "tenant",
+            json!("crm\u{a0}"),
+            odd(Claim::Tenant("tenant".into()), TextRule::OtherWhiteSpace, '\u{a0}', 4),
+        ),
+        (
+            "tenant",
+            json!("\u{feff}crm"),
+            odd(Claim::Tenant("tenant".into()), TextRule::Invisible, '\u{feff}', 1),
+        ),
         ("scope", json!(["admin", 7]), InvalidClaim(Claim::Scope("scope".into()))),
         ("scope", json!({ "admin": true }), InvalidClaim(Claim::Scope("scope".into()))),
     ];

@@ -225,6 +225,22 @@ fn names_are_unique_and_rules_lead_somewhere() {
     assert_eq!(one_fault(&twice), "routes[1].name: `commitments` is taken by another route");
     let empty = WHOLE.replace("tenant = \"crm\"", "tenant = \"\"");
     assert_eq!(one_fault(&empty), "routes[0].when.tenant: must not be empty");
+    for (prefix, fault) in [
+        ("vip\u{200b}", "must not contain the invisible character U+200B (position 4); remove it"),
+        (" vip", "must not begin or end with white space, U+0020 (position 1); remove it"),
+        ("  ", "must not begin or end with white space, U+0020 (position 1); remove it"),
+    ] {
+        let odd = WHOLE.replace("\"c-\"", &format!("\"{prefix}\""));
+        assert_eq!(one_fault(&odd), format!("routes[0].when.customer_id_prefix: {fault}"));
+    }
+    let spaced = WHOLE.replace("\"c-\"", "\"Big Corp \"");
+    assert_eq!(load(&spaced).routes[0].when.customer_id_prefix.as_deref(), Some("Big Corp "));
+    let odd = WHOLE.replace("tenant = \"crm\"", "tenant = \"crm\u{feff}\"");
+    assert!(one_fault(&odd).starts_with("routes[0].when.tenant: must not contain the invisible"));
+    let odd = WHOLE.replace("Product = \"x\"", "\"Product\u{200b}\" = \"x\"");
+    assert!(one_fault(&odd).starts_with("routes[0].when.labels: a key must not contain the"));
+    let odd = WHOLE.replace("Product = \"x\"", "Product = \"x\u{202e}\"");
+    assert!(one_fault(&odd).starts_with("routes[0].when.labels: the value of `Product` must not"));
     let country = WHOLE.replace("\"fr\"", "\"france\"");
     assert!(one_fault(&country).starts_with("routes[0].when.country: `france` is not"));
     let label = WHOLE.replace("Product = \"x\"", "Product = 1");

@@ -126,9 +126,11 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
     let Some(first) = given.next() else { return Ok(None) };
     let key = first.to_str().unwrap_or_default();
     let printable = key.bytes().all(|b| (0x20..0x7f).contains(&b));
-    if given.next().is_some() || key.is_empty() || key.len() > 255 || !printable {
+    let is_edged = key.starts_with(' ') || key.ends_with(' ');
+    if given.next().is_some() || key.is_empty() || key.len() > 255 || !printable || is_edged {
         return Err(Problem::bad_request(
-            "Idempotency-Key must be given once, as 1 to 255 printable ASCII characters",
+            "Idempotency-Key must be given once, as 1 to 255 printable ASCII characters without \
+             spaces at its edges",
         ));
     }
     Ok(Some(key.to_owned()))

@@ -195,7 +195,7 @@ fn facts(found: &Discrepancy, now: DateTime<Utc>) -> Markup {
                 dt { "Last seen" } dd { (words::moment(found.last_seen_at, now)) }
                 @if let Some(resolution) = found.resolution {
                     dt { "Settled" } dd { (resolution) }
-                    dt { "By" } dd { (words::or_dash(found.resolved_by.as_deref())) }
+                    dt { "By" } dd { (found.resolved_by.as_deref().map_or_else(words::nothing, words::identifier)) }
                     dt { "At" } dd { (words::moment_or_dash(found.resolved_at, now)) }
                     dt { "Reason" } dd { (words::or_dash(found.reason.as_deref())) }
                 }
@@ -250,7 +250,7 @@ pub(super) fn sweep_line(view: &SweepView, now: DateTime<Utc>) -> Markup {
         } @else if let Some(last) = &passes.last {
             @if let Some(at) = last.finished_at { (words::moment(at, now)) ": " }
             @if let Some(error) = &last.error {
-                "broke off: " (error)
+                "broke off: " (words::text(error))
             } @else {
                 @if let Some(listed) = last.listed { (listed) " listed, " }
                 @if let Some(unmapped) = last.unmapped { (unmapped) " unmapped, " }

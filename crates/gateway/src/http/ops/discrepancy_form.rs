@@ -211,7 +211,7 @@ fn read(form: &Form) -> Result<(Action, Option<String>), Problem> {
 fn body_of(form: &Form, names: &[&str]) -> Value {
     let mut body = json!({});
     for name in names {
-        let text = form.text(name);
+        let text = form.line(name);
         body[*name] = if text.is_empty() { Value::Null } else { json!(text) };
     }
     body

@@ -24,6 +24,11 @@ impl Form {
         self.0.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value.trim())
     }
 
+    /// A field as one line: the line breaks and tabs of a text area become spaces.
+    pub(super) fn line(&self, name: &str) -> String {
+        self.text(name).replace(['\n', '\r', '\t'], " ")
+    }
+
     fn read(body: &[u8]) -> Self {
         // Browsers end lines as mail does.
         let field = |(name, value): (String, String)| (name, value.replace("\r\n", "\n"));

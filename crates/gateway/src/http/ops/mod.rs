@@ -10,6 +10,7 @@ mod cookies;
 mod discrepancies;
 mod discrepancy_form;
 mod filters;
+mod foreign;
 mod form;
 mod live;
 mod oidc;

@@ -58,7 +58,7 @@ pub(super) async fn answer(
         @if let Some(problem) = &shown.out.error {
             section aria-labelledby="error" {
                 h2 #error { "Error" }
-                p { code { (problem.code) } " " (problem.detail) }
+                p { code { (problem.code) } " " (words::text(&problem.detail)) }
                 (faults(problem))
             }
         }
@@ -165,16 +165,16 @@ fn facts(shown: &Shown, session: &Session, now: DateTime<Utc>) -> Markup {
             dl {
                 dt { "Id" } dd { code { (out.id) } }
                 dt { "Provider" } dd { (out.provider) }
-                @if session.caller.is_admin() { dt { "Tenant" } dd { (shown.operation.tenant) } }
-                dt { "Asked by" } dd { (out.actor) }
-                dt { "Request id" } dd { code { (out.request_id) } }
+                @if session.caller.is_admin() { dt { "Tenant" } dd { (words::identifier(&shown.operation.tenant)) } }
+                dt { "Asked by" } dd { (words::identifier(&out.actor)) }
+                dt { "Request id" } dd { code { (words::text(&out.request_id)) } }
                 dt { "Attempts" } dd { (out.attempts) }
                 @if let Some(evidence) = &out.evidence {
                     dt { "Sent" } dd { (phase_words(evidence.send_phase)) }
                     dt { "Provider's request id" }
                     dd {
                         @match &evidence.provider_request_id {
-                            Some(id) => code { (id) },
+                            Some(id) => code { (words::text(id)) },
                             None => (words::nothing()),
                         }
                     }
@@ -201,8 +201,8 @@ fn organization(shown: &Shown) -> Markup {
         section.card aria-labelledby="organization" {
             h2 #organization { "Its organization" }
             dl {
-                dt { "Name" } dd { a href={ "/ops/organizations/" (org.id) } { (org.name) } }
-                dt { "Customer" } dd { code { (org.customer_id) } }
+                dt { "Name" } dd { a href={ "/ops/organizations/" (org.id) } { (words::text(&org.name)) } }
+                dt { "Customer" } dd { code { (words::identifier(&org.customer_id)) } }
                 dt { "Status" } dd { (words::status(org.status)) " " (words::usable(org.usable)) }
                 dt { "Certainty" } dd { (org.certainty) }
                 dt { "Id at the provider" }
@@ -212,7 +212,7 @@ fn organization(shown: &Shown) -> Markup {
                         None => span.quiet { "not known" },
                     }
                 }
-                dt { "Owner's e-mail" } dd { (words::or_dash(email)) }
+                dt { "Owner's e-mail" } dd { (email.map_or_else(words::nothing, words::identifier)) }
                 dt { "Domain" } dd { (words::or_dash(org.domain.as_deref())) }
             }
             p { a href={ "/ops/operations?organization_id=" (org.id) } { "Its open operations" } }

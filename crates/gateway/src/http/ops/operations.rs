@@ -214,8 +214,8 @@ fn table_row(row: &QueuedOperation, now: DateTime<Utc>) -> Markup {
             td data-label="State" { (words::state(operation.state)) }
             td data-label="Customer" {
                 @if let Some(org) = &row.organization {
-                    a href={ "/ops/organizations/" (org.id) } { (org.name) }
-                    " " code { (org.customer_id) }
+                    a href={ "/ops/organizations/" (org.id) } { (words::text(&org.name)) }
+                    " " code { (words::identifier(&org.customer_id)) }
                 } @else { (words::nothing()) }
             }
             td data-label="Age" {
@@ -223,7 +223,7 @@ fn table_row(row: &QueuedOperation, now: DateTime<Utc>) -> Markup {
                     (words::span(now - operation.created_at))
                 }
             }
-            td data-label="Asked by" { (operation.actor) }
+            td data-label="Asked by" { (words::identifier(&operation.actor)) }
         }
     }
 }

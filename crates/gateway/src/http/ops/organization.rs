@@ -55,7 +55,7 @@ pub(super) async fn show(
     let now = Utc::now();
     let main = html! {
         p.crumbs { a href="/ops/organizations" { "Organizations" } }
-        h1 { (org.name) " " (words::status(org.status)) " " (words::usable(org.usable)) }
+        h1 { (words::text(&org.name)) " " (words::status(org.status)) " " (words::usable(org.usable)) }
         @if let Some(action) = &org.next_action { div.banner.warn { p { "Next: " (action) "." } } }
         div.columns {
             (mapping(&org, tenant.as_deref(), now))
@@ -80,8 +80,8 @@ fn mapping(org: &OrganizationOut, tenant: Option<&str>, now: DateTime<Utc>) -> M
             h2 #mapping { "Mapping" }
             dl {
                 dt { "Id" } dd { code { (org.id) } }
-                dt { "Customer" } dd { code { (org.customer_id) } }
-                @if let Some(tenant) = tenant { dt { "Tenant" } dd { (tenant) } }
+                dt { "Customer" } dd { code { (words::identifier(&org.customer_id)) } }
+                @if let Some(tenant) = tenant { dt { "Tenant" } dd { (words::identifier(tenant)) } }
                 dt { "Provider" } dd { (org.provider) }
                 dt { "Id at the provider" }
                 dd {
@@ -90,7 +90,7 @@ fn mapping(org: &OrganizationOut, tenant: Option<&str>, now: DateTime<Utc>) -> M
                         None => span.quiet { "not known to exist" },
                     }
                 }
-                dt { "Routed by" } dd { (org.routed_by) }
+                dt { "Routed by" } dd { (words::text(&org.routed_by)) }
                 dt { "Certainty" } dd { (org.certainty) }
                 dt { "Read at the provider" } dd { (words::moment_or_dash(org.observed_at, now)) }
                 dt { "Created" } dd { (words::moment(org.created_at, now)) }
@@ -114,13 +114,13 @@ fn details(org: &OrganizationOut) -> Markup {
                 dt { "Domain" } dd { (words::or_dash(org.domain.as_deref())) (kept("domain")) }
                 dt { "Address" } dd { (address(org)) (kept("address")) }
                 @for (name, offer) in [("AWS", &offers.aws), ("Azure", &offers.azure), ("GCP", &offers.gcp)] {
-                    @if let Some(offer) = offer { dt { (name) " offer" } dd { (offer) } }
+                    @if let Some(offer) = offer { dt { (name) " offer" } dd { (words::text(offer)) } }
                 }
                 dt { "Comment" } dd { (words::or_dash(org.comment.as_deref())) (kept("comment")) }
                 dt { "Labels" }
                 dd {
                     @if org.labels.is_empty() { (words::nothing()) }
-                    @for (key, value) in &org.labels { code.label { (key) "=" (value) } " " }
+                    @for (key, value) in &org.labels { code.label { (words::identifier(key)) "=" (words::text(value)) } " " }
                 }
             }
         }
@@ -134,9 +134,9 @@ fn owner(org: &OrganizationOut) -> Markup {
     let name = [owner.first_name.as_deref(), owner.last_name.as_deref()];
     let name = name.into_iter().flatten().collect::<Vec<_>>().join(" ");
     html! {
-        dt { "Owner" } dd { @if name.is_empty() { (words::nothing()) } @else { (name) } }
-        dt { "Owner's e-mail" } dd { (words::or_dash(owner.email.as_deref())) }
-        @if let Some(phone) = &owner.phone_number { dt { "Owner's phone" } dd { (phone) } }
+        dt { "Owner" } dd { @if name.is_empty() { (words::nothing()) } @else { (words::text(&name)) } }
+        dt { "Owner's e-mail" } dd { (owner.email.as_deref().map_or_else(words::nothing, words::identifier)) }
+        @if let Some(phone) = &owner.phone_number { dt { "Owner's phone" } dd { (words::text(phone)) } }
     }
 }
 
@@ -148,7 +148,7 @@ fn address(org: &OrganizationOut) -> Markup {
         .filter(|line| !line.is_empty())
         .cloned()
         .collect::<Vec<_>>();
-    html! { (lines.join(", ")) }
+    words::text(&lines.join(", "))
 }
 
 fn locks(org: &OrganizationOut, now: DateTime<Utc>) -> Markup {
@@ -192,7 +192,7 @@ fn people(members: &[InvitedMember], now: DateTime<Utc>) -> Markup {
             ul {
                 @for invited in members {
                     li {
-                        (invited.member.email.as_str())
+                        (words::identifier(invited.member.email.as_str()))
                         @if let Some(role) = invited.member.role { " as " (role.as_str()) }
                         ", invited " (words::moment(invited.invited_at, now))
                     }
@@ -228,7 +228,7 @@ fn event_item(event: &PastEvent, now: DateTime<Utc>) -> Markup {
         li data-key=(event.organization_sequence) {
             (words::moment(event.at, now))
             p {
-                strong { (event.event_type) } " by " (event.actor) " "
+                strong { (event.event_type) } " by " (words::identifier(&event.actor)) " "
                 span.quiet {
                     "number " (event.organization_sequence) ", in the feed "
                     @match event.sequence { Some(number) => (number), None => "not yet" }

@@ -124,9 +124,9 @@ fn row(org: &Organization, now: DateTime<Utc>) -> Markup {
     html! {
         tr data-key=(org.id) {
             th scope="row" data-label="Name" {
-                a href={ "/ops/organizations/" (org.id) } { (org.name) }
+                a href={ "/ops/organizations/" (org.id) } { (words::text(&org.name)) }
             }
-            td data-label="Customer" { code { (org.customer_id) } }
+            td data-label="Customer" { code { (words::identifier(&org.customer_id)) } }
             td data-label="Provider" { (org.provider) }
             td data-label="Status" {
                 (words::status(org.status)) " " (words::usable(org.is_usable()))

@@ -90,7 +90,7 @@ impl Page<'_> {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     meta name="robots" content="noindex";
-                    title { (self.title) " · Partner gateway" }
+                    title { (words::plain(self.title)) " · Partner gateway" }
                     link rel="icon" href=(ICON);
                     link rel="stylesheet" href=(styles_address());
                     @if is_live { script src=(script_address()) defer {} }
@@ -135,7 +135,11 @@ fn who(session: &Session) -> Markup {
     html! {
         form.who method="post" action="/ops/sign-out" {
             (form_token(session))
-            span { (caller.actor) " · " @if caller.is_admin() { "all tenants" } @else { (caller.tenant) } }
+            span {
+                (words::identifier(&caller.actor)) " · "
+                @if caller.is_admin() { "all tenants" }
+                @else { (words::identifier(caller.tenant.as_str())) }
+            }
             button.quiet type="submit" { "Sign out" }
         }
     }

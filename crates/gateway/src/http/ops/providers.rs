@@ -85,7 +85,7 @@ fn health(view: &ProviderView, now: DateTime<Utc>) -> Markup {
                 dd {
                     @match &signals.last_error {
                         Some(error) => {
-                            (words::moment(error.at, now)) ": " code { (error.kind.as_str()) } " " (error.message)
+                            (words::moment(error.at, now)) ": " code { (error.kind.as_str()) } " " (words::text(&error.message))
                         },
                         None => span.quiet { "none since this process began" },
                     }

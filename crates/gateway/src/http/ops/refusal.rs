@@ -9,8 +9,14 @@ use axum::{
 use chrono::Utc;
 use maud::{Markup, html};
 
-use super::page::{Here, Page};
-use crate::http::{problem::Problem, request_id::RequestId};
+use super::{
+    page::{Here, Page},
+    words,
+};
+use crate::{
+    http::{problem::Problem, request_id::RequestId},
+    operations::FieldProblem,
+};
 
 /// Makes every problem a page.
 pub(super) async fn as_page(request: Request, next: Next) -> Response {
@@ -34,7 +40,7 @@ fn page_of(problem: &Problem, request_id: Option<&str>) -> Response {
         div.narrow {
             h1 { (problem.title) }
             div.alert role="alert" {
-                @if problem.errors.is_empty() { p { (problem.detail) "." } }
+                @if problem.errors.is_empty() { p { (words::text(&problem.detail)) "." } }
                 (faults(problem))
             }
             p { a href="/ops" { "To the overview" } }
@@ -52,7 +58,7 @@ pub(super) fn told(problem: &Problem) -> Markup {
             p {
                 strong { (problem.title) }
                 // The faults say it all.
-                @if problem.errors.is_empty() { ": " (problem.detail) } "."
+                @if problem.errors.is_empty() { ": " (words::text(&problem.detail)) } "."
             }
             (faults(problem))
         }
@@ -65,17 +71,26 @@ pub(super) fn faults(problem: &Problem) -> Markup {
         @if !problem.errors.is_empty() {
             ul {
                 @for fault in &problem.errors {
-                    li { code { (fault.pointer.trim_start_matches('/')) } " " (fault.message) }
+                    li { (fault_line(fault)) }
                 }
             }
         }
         @if let Some(said) = &problem.provider {
             p {
                 (said.name) " answered " (said.status)
-                @if let Some(error_type) = &said.error_type { " " code { (error_type) } }
-                @if let Some(message) = &said.message { ": " q { (message) } }
-                @if let Some(id) = &said.request_id { ", request " code { (id) } }
+                @if let Some(error_type) = &said.error_type { " " code { (words::text(error_type)) } }
+                @if let Some(message) = &said.message { ": " q { (words::text(message)) } }
+                @if let Some(id) = &said.request_id { ", request " code { (words::text(id)) } }
             }
         }
+    }
+}
+
+/// A fault, with its place where the message does not name it.
+fn fault_line(fault: &FieldProblem) -> Markup {
+    let place = fault.pointer.trim_start_matches('/');
+    html! {
+        @if !fault.message.starts_with('`') { code { (words::identifier(place)) } " " }
+        (words::text(&fault.message))
     }
 }

@@ -94,7 +94,7 @@ fn body_of(form: &Form, kind: OperationKind, faults: &mut Vec<FieldProblem>) -> 
         Some(Finding::Abandoned) => body["outcome"] = json!("abandoned"),
         None => body["outcome"] = text_or_null(word),
     }
-    body["reason"] = text_or_null(form.text("reason"));
+    body["reason"] = text_or_null(&form.line("reason"));
     body
 }
 
@@ -173,8 +173,8 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_as_they_do_here() {
+    fn a_reason_becomes_one_line() {
         let form = of("outcome=abandoned&reason=one%0D%0Atwo&confirm=yes");
-        assert_eq!(read(&form, CREATE).unwrap().1, "one\ntwo");
+        assert_eq!(read(&form, CREATE).unwrap().1, "one two");
     }
 }

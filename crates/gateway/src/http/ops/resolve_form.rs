@@ -56,7 +56,8 @@ impl Finding {
     }
 
     fn words(self, shown: &Shown) -> Words {
-        let (at, customer) = (&shown.out.provider, &shown.org.customer_id);
+        let at = &shown.out.provider;
+        let customer = words::plain_identifier(&shown.org.customer_id);
         match (self, shown.out.kind == OperationKind::Create) {
             (Self::Applied, true) => Words {
                 title: "It was done",
@@ -102,7 +103,8 @@ impl Finding {
     }
 
     fn giving_up(self, shown: &Shown) -> Words {
-        let (at, customer) = (&shown.out.provider, &shown.org.customer_id);
+        let at = &shown.out.provider;
+        let customer = words::plain_identifier(&shown.org.customer_id);
         let is_create = shown.out.kind == OperationKind::Create;
         let frees = format!("The create ends as rejected, and {customer} may be created again.");
         let ends = "The operation ends as rejected.".to_owned();

@@ -16,7 +16,7 @@ pub(super) fn timeline(operation: &Operation, moments: &[Moment], now: DateTime<
         ol.timeline {
             li {
                 (words::moment(operation.created_at, now))
-                p { strong { "Asked for" } " by " (operation.actor) }
+                p { strong { "Asked for" } " by " (words::identifier(&operation.actor)) }
             }
             @for moment in moments {
                 li { (words::moment(moment.at, now)) (happened(&moment.what)) }
@@ -58,7 +58,7 @@ fn seen(evidence: &Evidence) -> Markup {
                 (phase_words(phase)) " · "
             }
             @if let Some(id) = &evidence.provider_request_id {
-                "provider's request " code { (id) } " · "
+                "provider's request " code { (words::text(id)) } " · "
             }
             "epoch " (evidence.epoch)
         }
@@ -86,7 +86,7 @@ fn failure(detail: &Value) -> Markup {
         span.quiet {
             (words::value(&detail["kind"])) ", " (words::value(&detail["effect"]))
             @if let Some(status) = detail["status"].as_u64() { ", status " (status) }
-            @if let Some(error_type) = detail["type"].as_str() { ", " code { (error_type) } }
+            @if let Some(error_type) = detail["type"].as_str() { ", " code { (words::text(error_type)) } }
         }
     }
 }
@@ -96,7 +96,7 @@ fn read_back(detail: &Value) -> Markup {
     html! {
         strong { "The provider was read" } ": " (reading(&detail["reading"]))
         @if candidates > 0 { ", " (candidates) @if candidates == 1 { " candidate" } @else { " candidates" } }
-        @if let Some(error) = detail["error"]["message"].as_str() { ": " (error) }
+        @if let Some(error) = detail["error"]["message"].as_str() { ": " (words::text(error)) }
     }
 }
 
@@ -110,7 +110,7 @@ fn reading(word: &Value) -> String {
         Some("contradictory") => "more than one that seems to be it",
         Some("impossible") => "nothing can be read back here",
         Some("failed") => "the reading failed",
-        Some(_) | None => return words::value(word),
+        Some(_) | None => return words::plain_value(word),
     };
     told.to_owned()
 }
@@ -121,7 +121,7 @@ fn resolution(detail: &Value) -> Markup {
         Some("not_applied") => "it was not done, and shall not be".to_owned(),
         Some("not_applied_retry") => "it was not done; send it again".to_owned(),
         Some("abandoned") => "nobody will find out".to_owned(),
-        Some(_) | None => words::value(&detail["outcome"]),
+        Some(_) | None => words::plain_value(&detail["outcome"]),
     };
     html! {
         strong { "Settled by " (words::value(&detail["actor"])) } ": " (outcome)

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
 use serde_json::Value;
 
+pub(super) use super::foreign::{identifier, plain, plain_identifier, text};
 use crate::{
     providers::HealthState,
     store::{Count, DiscrepancyKind, DiscrepancyState, OperationKind, OperationState, OrgStatus},
@@ -16,7 +17,7 @@ pub(super) fn nothing() -> Markup {
 
 /// A text, or a dash.
 pub(super) fn or_dash(text: Option<&str>) -> Markup {
-    html! { @match text { Some(text) => (text), None => (nothing()) } }
+    text.map_or_else(nothing, self::text)
 }
 
 /// A moment, to the second.
@@ -147,7 +148,12 @@ pub(super) fn kind(kind: OperationKind) -> &'static str {
 }
 
 /// A JSON value as it is read: without quotes and braces.
-pub(super) fn value(value: &Value) -> String {
+pub(super) fn value(value: &Value) -> Markup {
+    text(&plain_value(value))
+}
+
+/// A JSON value as it is read, where no markup may stand.
+pub(super) fn plain_value(value: &Value) -> String {
     let joined = |parts: Vec<String>, between: &str| {
         if parts.is_empty() { "none".to_owned() } else { parts.join(between) }
     };
@@ -155,9 +161,9 @@ pub(super) fn value(value: &Value) -> String {
         Value::Null => "none".to_owned(),
         Value::String(text) => text.clone(),
         Value::Bool(_) | Value::Number(_) => value.to_string(),
-        Value::Array(items) => joined(items.iter().map(self::value).collect(), "; "),
+        Value::Array(items) => joined(items.iter().map(plain_value).collect(), "; "),
         Value::Object(map) => {
-            let pairs = map.iter().map(|(name, value)| format!("{name} {}", self::value(value)));
+            let pairs = map.iter().map(|(name, value)| format!("{name} {}", plain_value(value)));
             joined(pairs.collect(), ", ")
         }
     }

@@ -287,7 +287,7 @@ pub(crate) fn read_action(body: &Value) -> Result<(Action, Option<String>), Prob
 }
 
 fn tenant_of(body: &mut Object<'_>) -> Option<String> {
-    let tenant = Tenant::new(body.text("tenant", 128)?);
+    let tenant = Tenant::new(body.identifier("tenant", 128)?);
     match tenant {
         Ok(tenant) => Some(tenant.as_str().to_owned()),
         Err(fault) => {

@@ -192,7 +192,7 @@ fn read_seat(body: &Value) -> SeatInput {
     let faults = Faults::default();
     let mut seat = SeatInput { username: None, email: None, password: None, faults: Vec::new() };
     if let Some(mut body) = Object::of_body(body, &faults) {
-        seat.username = body.needed_text("username", 64);
+        seat.username = body.needed_identifier("username", 64);
         seat.email = body.needed_email("email");
         seat.password = body.password("password").map(SecretString::from);
         body.finish();

@@ -12,10 +12,13 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it gives the OpenAPI document its schema; the body is read by hand")]
 pub(crate) struct OrganizationIn {
-    /// The customer in the reseller's own systems: 1–256 characters.
+    /// The customer in the reseller's own systems: 1–256 characters in Unicode normalization form C, without white
+    /// space at the edges and without invisible, control, private-use or unassigned characters. E-mail addresses
+    /// and the keys of labels follow the same rule.
     #[schema(min_length = 1, max_length = 256)]
     customer_id: String,
-    /// Some providers take less: Scaleway 2–256 characters.
+    /// One line without control characters and without U+202A–U+202E; directional isolates must be balanced. All
+    /// texts follow this rule. Some providers take less: Scaleway 2–256 characters.
     #[schema(min_length = 1, max_length = 256)]
     name: String,
     /// The partner account; where it is left out, the routing rules choose.
@@ -28,7 +31,7 @@ pub(crate) struct OrganizationIn {
     /// Internet domain.
     #[schema(
         max_length = 253,
-        pattern = r"^[^\s.\u0000-\u001F\u007F-\u009F]+(\.[^\s.\u0000-\u001F\u007F-\u009F]+)+$"
+        pattern = r"^[^\s.\u0000-\u001F\u007F-\u009F\u202A-\u202E]+(\.[^\s.\u0000-\u001F\u007F-\u009F\u202A-\u202E]+)+$"
     )]
     domain: Option<String>,
     address: Option<AddressIn>,
@@ -36,9 +39,10 @@ pub(crate) struct OrganizationIn {
     /// People to invite with the creation, where the provider can; at most 100.
     #[schema(max_items = 100)]
     members: Option<Vec<MemberIn>>,
+    /// As other texts, but it may have line feeds and tabs.
     #[schema(min_length = 1, max_length = 1024)]
     comment: Option<String>,
-    /// At most 64, each name of 1–63 and each value of 0–255 characters. Never sent to a provider.
+    /// At most 64, each key of 1–63 and each value of 0–255 characters. Never sent to a provider.
     labels: Option<BTreeMap<String, String>>,
     provider_options: Option<ProviderOptionsIn>,
 }
@@ -169,7 +173,7 @@ pub(crate) struct OrganizationPatchIn {
     siren_number: Option<String>,
     #[schema(
         max_length = 253,
-        pattern = r"^[^\s.\u0000-\u001F\u007F-\u009F]+(\.[^\s.\u0000-\u001F\u007F-\u009F]+)+$"
+        pattern = r"^[^\s.\u0000-\u001F\u007F-\u009F\u202A-\u202E]+(\.[^\s.\u0000-\u001F\u007F-\u009F\u202A-\u202E]+)+$"
     )]
     domain: Option<String>,
     /// Merged into the address that is there; without one it must be whole.
@@ -204,7 +208,7 @@ pub(crate) struct AdoptIn {
     siren_number: Option<String>,
     #[schema(
         max_length = 253,
-        pattern = r"^[^\s.\u0000-\u001F\u007F-\u009F]+(\.[^\s.\u0000-\u001F\u007F-\u009F]+)+$"
+        pattern = r"^[^\s.\u0000-\u001F\u007F-\u009F\u202A-\u202E]+(\.[^\s.\u0000-\u001F\u007F-\u009F\u202A-\u202E]+)+$"
     )]
     domain: Option<String>,
     address: Option<AddressIn>,

@@ -1,6 +1,6 @@
 //! Reading what callers send of an organization: field by field, so that every fault is found at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use partner_core::{Address, MarketplaceOffers, NewChildOrg, Owner};
 use serde_json::{Map, Value, json};
@@ -33,7 +33,7 @@ fn described(body: &mut Object<'_>, name_is_needed: bool) -> Described {
         domain: body.domain(),
         address: body.address(),
         marketplace_offers: body.marketplace_offers(),
-        comment: body.text("comment", 1024),
+        comment: body.lines("comment", 1024),
         labels: body.labels(),
     }
 }
@@ -133,7 +133,8 @@ const PATCHABLE: [&str; 9] = [
 /// Merges a patch (RFC 7396) into the fields of an organization, and reads the result, with every fault of what
 /// the patch names.
 pub(crate) fn merge_patch(before: &Editable, patch: &Value) -> Edited {
-    let faults = Faults::default();
+    let mut document = document_of(before);
+    let faults = Faults::with_stored(unnamed_texts(&document, patch));
     let Value::Object(names) = patch else {
         faults.add("", "invalid_type", "must be a JSON object");
         return Edited { after: before.clone(), faults: faults.take() };
@@ -142,7 +143,6 @@ pub(crate) fn merge_patch(before: &Editable, patch: &Value) -> Edited {
         let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
         faults.add(&pointer, "unknown_field", "is not a field that can be changed");
     }
-    let mut document = document_of(before);
     merge(&mut document, patch);
     let mut after = before.clone();
     if let Some(mut body) = Object::of_body(&document, &faults) {
@@ -227,6 +227,27 @@ fn document_of(org: &Editable) -> Value {
     })
 }
 
+/// The pointers of the stored texts that a patch does not name.
+fn unnamed_texts(stored: &Value, patch: &Value) -> BTreeSet<String> {
+    fn collect(stored: &Value, patch: Option<&Value>, at: &str, found: &mut BTreeSet<String>) {
+        match (stored, patch) {
+            (Value::String(_), None) => {
+                found.insert(at.to_owned());
+            }
+            (Value::Object(members), None | Some(Value::Object(_))) => {
+                for (name, value) in members {
+                    let at = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+                    collect(value, patch.and_then(|patch| patch.get(name)), &at, found);
+                }
+            }
+            (_, _) => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    collect(stored, Some(patch), "", &mut found);
+    found
+}
+
 fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
@@ -247,6 +268,8 @@ fn merge(target: &mut Value, patch: &Value) {
 
 #[cfg(test)]
 mod tests {
+    use partner_core::EmailAddress;
+
     use super::*;
 
     fn before() -> Editable {
@@ -295,6 +318,48 @@ mod tests {
         ] {
             assert!(found.contains(&expected), "{expected:?} is not among {found:?}");
         }
+    }
+
+    #[test]
+    fn stored_texts_that_break_the_rules_stay_until_the_patch_names_them() {
+        let email = "owner@acme.test\u{200b}";
+        let stored = Editable {
+            owner_email: EmailAddress::from_existing(email).ok(),
+            labels: BTreeMap::from([("a\u{200b}".to_owned(), "x\ny".to_owned())]),
+            address: Some(Address {
+                line1: "1 rue \u{202e}X".to_owned(),
+                line2: None,
+                city: "Paris".to_owned(),
+                state: String::new(),
+                postal_code: "75001".to_owned(),
+                country: "France".to_owned(),
+            }),
+            marketplace_offers: Some(MarketplaceOffers {
+                aws: Some("offer 7".to_owned()),
+                ..MarketplaceOffers::default()
+            }),
+            ..before()
+        };
+        let patch = json!({
+            "owner": {"first_name": "Ada"}, "labels": {"b": "2"}, "address": {"city": "Lyon"},
+            "marketplace_offers": {"gcp": "https://gcp.acme.test/1"},
+        });
+        let after = merge_patch(&stored, &patch).ok().unwrap();
+        assert_eq!(after.owner_email.unwrap().as_str(), email);
+        assert_eq!(after.owner_first_name.as_deref(), Some("Ada"));
+        assert_eq!(after.labels.keys().collect::<Vec<_>>(), ["a\u{200b}", "b"]);
+        let address = after.address.unwrap();
+        assert_eq!((address.line1.as_str(), address.city.as_str()), ("1 rue \u{202e}X", "Lyon"));
+        assert_eq!(after.marketplace_offers.unwrap().aws.as_deref(), Some("offer 7"));
+        let named = json!({"owner": {"email": email}, "labels": {"a\u{200b}": "2"}});
+        let faults = merge_patch(&stored, &named).err().unwrap();
+        let pointers: Vec<&str> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/owner/email", "/labels/a\u{200b}"]);
+        let corrected =
+            json!({"owner": {"email": "owner@acme.test"}, "labels": {"a\u{200b}": null}});
+        let after = merge_patch(&stored, &corrected).ok().unwrap();
+        assert_eq!(after.owner_email.unwrap().as_str(), "owner@acme.test");
+        assert!(after.labels.is_empty());
     }
 
     #[test]

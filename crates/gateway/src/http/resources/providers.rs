@@ -282,7 +282,7 @@ pub(crate) async fn resolve_route(
     let Some(mut body) = Object::of_body(&write.body, &faults) else {
         return Err(Problem::of_faults(faults.take()));
     };
-    let customer_id = body.text("customer_id", 256);
+    let customer_id = body.identifier("customer_id", 256);
     let provider = body.text("provider", 63);
     let country = body.object("address").and_then(|mut address| {
         let country = address.country();
