@@ -103,7 +103,7 @@ impl Store {
     }
 
     /// The creates at a provider that have not ended and have any of these customer ids, owners' e-mail
-    /// addresses (in any case) or names.
+    /// addresses (in any ASCII case) or names.
     ///
     /// # Errors
     /// When the database fails.
@@ -122,7 +122,8 @@ impl Store {
                where provider = $1 and kind = 'create'
                  and state in ('accepted', 'sending', 'unknown', 'quarantined')
                  and (request #>> '{new,customer_id}' = any($2)
-                      or lower(request #>> '{new,owner,email}') in (select lower(e) from unnest($3::text[]) as e)
+                      or lower(request #>> '{new,owner,email}' collate "C")
+                         in (select lower(e collate "C") from unnest($3::text[]) as e)
                       or request #>> '{new,name}' = any($4))
                order by id"#,
             provider,

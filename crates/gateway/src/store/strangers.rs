@@ -69,16 +69,16 @@ async fn open_creates(
         .iter()
         .filter_map(|child| child.owner.as_ref()?.email.as_ref())
         .map(EmailAddress::as_str)
-        .map(str::to_lowercase)
+        .map(str::to_ascii_lowercase)
         .collect();
     let customers: Vec<String> =
         strangers.iter().filter_map(|child| child.customer_id.clone()).collect();
     let names: Vec<String> = strangers.iter().map(|child| child.name.clone()).collect();
     sqlx::query_as!(
         OpenCreate,
-        "select owner_email, customer_id, name from organizations
-         where provider = $1 and status = 'pending'
-           and (lower(owner_email) = any($2) or customer_id = any($3) or name = any($4))",
+        r#"select owner_email, customer_id, name from organizations
+           where provider = $1 and status = 'pending'
+             and (lower(owner_email collate "C") = any($2) or customer_id = any($3) or name = any($4))"#,
         provider,
         &emails,
         &customers,

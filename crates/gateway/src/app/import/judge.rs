@@ -61,7 +61,7 @@ fn may_have_made(create: &OpenCreate, child: &ChildOrg, customer_id: Option<&str
     let has_customer =
         wanted.is_some() && (wanted == customer_id || wanted == child.customer_id.as_deref());
     let has_email = match (create.email.as_deref(), email_of(child)) {
-        (Some(ours), Some(theirs)) => ours.to_lowercase() == theirs.to_lowercase(),
+        (Some(ours), Some(theirs)) => ours.eq_ignore_ascii_case(theirs),
         (Some(_) | None, _) => false,
     };
     let has_name = telling_name(child).is_some_and(|name| create.name.as_deref() == Some(name));
