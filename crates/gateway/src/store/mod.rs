@@ -26,6 +26,7 @@ mod lane;
 mod late_change;
 mod members;
 mod model;
+mod notices;
 mod operations;
 mod organizations;
 mod outcomes;
@@ -35,6 +36,7 @@ mod rows;
 mod seal;
 mod sessions;
 mod strangers;
+mod suitability;
 mod sweep_missing;
 mod sweep_pages;
 mod sweep_rows;
@@ -47,7 +49,7 @@ pub use begin::{
 };
 pub use chain::ChainHash;
 pub use claims::{Claimed, Due};
-pub use connect::{DatabaseSettings, Notice, NoticeListener, PoolUse, Store, embedded_migrations};
+pub use connect::{DatabaseSettings, PoolUse, Store, embedded_migrations};
 pub use counts::{Count, OrganizationName, Tally};
 pub use discrepancies::{
     Discrepancy, DiscrepancyFilter, DiscrepancyKind, DiscrepancyResolution, DiscrepancyState,
@@ -65,6 +67,7 @@ pub use model::{
     Candidate, CandidateStrength, Certainty, Evidence, EvidenceKind, InvitedMember, Operation,
     OperationKind, OperationState, OrgStatus, Organization, SendPhase, TenantScope,
 };
+pub use notices::{Notice, NoticeListener};
 pub use operations::OperationFilter;
 pub use organizations::{OrganizationFilter, OrganizationOrder};
 pub use outcomes::{NextState, Outcome, Recorded};
