@@ -2,6 +2,7 @@
 
 use embedded_postgres::{EmbeddedPostgres, Options};
 use secrecy::SecretString;
+use tracing::warn;
 
 use super::StartError;
 use crate::{
@@ -52,6 +53,19 @@ impl Database {
             Some(server) => server.ended().await,
             None => std::future::pending().await,
         }
+    }
+
+    /// Checks that the gateway can write to the database: it has all migrations, and its sequences are ahead of their
+    /// tables.
+    ///
+    /// # Errors
+    /// Names the fault and its repair.
+    pub(crate) async fn check_ready(&self) -> Result<(), StoreError> {
+        self.store.check_migrated().await?;
+        if let Some(warning) = self.store.check_sequences().await? {
+            warn!("{warning}");
+        }
+        Ok(())
     }
 
     /// Whether the server belongs to this process.
