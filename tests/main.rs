@@ -37,5 +37,6 @@ mod tenants;
 mod tls;
 mod tls_upstream;
 mod traces;
+mod unexpected_databases;
 mod webhooks;
 mod workers;
