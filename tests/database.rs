@@ -50,12 +50,12 @@ pub(crate) fn organization(n: usize) -> Organization {
     }
 }
 
-async fn connect(database: &TestDatabase, max_connections: u32) -> Store {
+pub(crate) async fn connect(database: &TestDatabase, max_connections: u32) -> Store {
     let url = SecretString::from(database.url());
     Store::connect(&DatabaseSettings { url, max_connections }).await.unwrap()
 }
 
-async fn begin(store: &Store, org: &Organization) -> Option<Uuid> {
+pub(crate) async fn begin(store: &Store, org: &Organization) -> Option<Uuid> {
     begin_operation(store, org).await.map(|begun| begun.organization_id)
 }
 

@@ -44,5 +44,6 @@ mod tls;
 mod tls_upstream;
 mod total_count;
 mod traces;
+mod unexpected_databases;
 mod webhooks;
 mod workers;

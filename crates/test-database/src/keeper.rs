@@ -18,9 +18,18 @@ use crate::template;
 #[derive(Debug)]
 pub(crate) enum Request {
     /// A new database.
-    Create { migrator: &'static Migrator, reply: oneshot::Sender<Result<Created, Error>> },
+    Create { origin: Origin, reply: oneshot::Sender<Result<Created, Error>> },
     /// The end of one.
     Release { name: String, keep: bool, done: mpsc::Sender<()> },
+}
+
+/// The origin of a new database.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Origin {
+    /// The template of these migrations.
+    Migrations(&'static Migrator),
+    /// Nothing, by `create database` with these options.
+    Options(&'static str),
 }
 
 /// A database that a test got.
@@ -62,9 +71,9 @@ fn work(mut inbox: UnboundedReceiver<Request>) {
         let mut desk = Desk::open().await;
         while let Some(request) = inbox.recv().await {
             match request {
-                Request::Create { migrator, reply } => {
+                Request::Create { origin, reply } => {
                     let created = match &mut desk {
-                        Ok(desk) => desk.create(migrator).await,
+                        Ok(desk) => desk.create(origin).await,
                         Err(error) => Err(error.clone()),
                     };
                     // A test that was given up: its database goes at the end of the run.
@@ -107,17 +116,30 @@ impl Desk {
         Ok(Self { connection, server, run, made: 0, templates: HashMap::new() })
     }
 
-    async fn create(&mut self, migrator: &'static Migrator) -> Result<Created, Error> {
+    async fn create(&mut self, origin: Origin) -> Result<Created, Error> {
+        let migrator = match origin {
+            Origin::Migrations(migrator) => migrator,
+            Origin::Options(options) => {
+                let name = self.next_name();
+                template::create(&mut self.connection, &name, options).await?;
+                return Ok(Created { url: template::url_of(&self.server.url, &name)?, name });
+            }
+        };
         let key = std::ptr::from_ref(migrator).addr();
         let template = match self.templates.get(&key) {
             Some(template) => template.clone(),
             None => template::ensure(&mut self.connection, &self.server.url, migrator).await?,
         };
-        let name = template::database_name(self.run, self.made);
-        self.made += 1;
+        let name = self.next_name();
         template::clone(&mut self.connection, &template, &name).await?;
         self.templates.insert(key, template);
         Ok(Created { url: template::url_of(&self.server.url, &name)?, name })
+    }
+
+    fn next_name(&mut self) -> String {
+        let name = template::database_name(self.run, self.made);
+        self.made += 1;
+        name
     }
 
     async fn release(&mut self, name: &str, keep: bool) -> Result<(), Error> {

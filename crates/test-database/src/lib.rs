@@ -26,7 +26,7 @@ use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 
-use crate::keeper::{Keeper, Request};
+use crate::keeper::{Keeper, Origin, Request};
 
 /// How long a drop waits for the server to have dropped the database.
 const DROP_PATIENCE: Duration = Duration::from_secs(30);
@@ -60,8 +60,21 @@ impl TestDatabase {
     ///
     /// No server can be had, or it refuses: the message says what was tried.
     pub async fn new(migrator: &'static Migrator) -> Result<Self, Error> {
+        Self::made_from(Origin::Migrations(migrator)).await
+    }
+
+    /// Creates an empty database with options such as `encoding 'LATIN1' locale 'C' template template0`.
+    ///
+    /// # Errors
+    ///
+    /// No server can be had, or it refuses the options.
+    pub async fn with_options(options: &'static str) -> Result<Self, Error> {
+        Self::made_from(Origin::Options(options)).await
+    }
+
+    async fn made_from(origin: Origin) -> Result<Self, Error> {
         let (reply, answer) = tokio::sync::oneshot::channel();
-        Keeper::of_this_process().send(Request::Create { migrator, reply });
+        Keeper::of_this_process().send(Request::Create { origin, reply });
         let created = answer.await.map_err(Error::of("the keeper is gone"))??;
         Ok(Self { name: created.name, url: created.url })
     }

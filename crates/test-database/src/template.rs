@@ -50,6 +50,15 @@ pub(crate) async fn clone(
     query(connection, &format!("create database {name} template {template}")).await
 }
 
+/// Creates an empty database with options such as `encoding 'LATIN1' locale 'C' template template0`.
+pub(crate) async fn create(
+    connection: &mut PgConnection,
+    name: &str,
+    options: &str,
+) -> Result<(), Error> {
+    query(connection, &format!("create database {name} {options}")).await
+}
+
 /// Drops a database, whoever is still connected to it.
 pub(crate) async fn drop(connection: &mut PgConnection, name: &str) -> Result<(), Error> {
     query(connection, &format!("drop database if exists {name} with (force)")).await

@@ -83,7 +83,7 @@ impl Tables {
     fn add_members(&mut self, organization: Uuid, members: &[Member]) {
         for member in members {
             let known = self.members.entry(organization).or_default();
-            let key = member.email.as_str().to_lowercase();
+            let key = member.email.as_str().to_ascii_lowercase();
             let kept = known.entry(key).or_insert_with(|| member.clone());
             kept.role = member.role.or(kept.role);
         }

@@ -87,7 +87,16 @@ async fn database(config: &Config) -> Vec<Row> {
         Err(error) => return vec![Row::of(WHAT, Err(error))],
     };
     let migrated = database.store.check_migrated().await;
+    let is_migrated = migrated.is_ok();
     let mut rows = vec![Row::of(WHAT, migrated.map(|()| "reachable and migrated"))];
+    if is_migrated {
+        match database.store.check_sequences().await {
+            Ok(warning) => {
+                rows.extend(warning.map(|text| Row::new(WHAT, Verdict::Warning, text)));
+            }
+            Err(error) => rows.push(Row::of(WHAT, Err(error))),
+        }
+    }
     match database.store.durability_warnings().await {
         Ok(warnings) => {
             rows.extend(warnings.into_iter().map(|text| Row::new(WHAT, Verdict::Warning, text)));

@@ -53,7 +53,7 @@ pub(super) async fn run(args: &SweepArgs) -> Result<(), CliError> {
 }
 
 async fn sweep(database: &Database, config: &Config, name: &str) -> Result<Sweep, CliError> {
-    database.store.check_migrated().await.map_err(|error| CliError::failed(&error))?;
+    database.check_ready().await.map_err(|error| CliError::failed(&error))?;
     let app = open_app(&database.store, config, crate::operations::now).await?;
     let account = app.engine().registry().get(name).cloned();
     let account = account.ok_or_else(|| CliError::Failed("the account is gone".to_owned()))?;

@@ -94,6 +94,7 @@ fn reason(error: &StoreError) -> String {
         StoreError::Unavailable(_)
         | StoreError::Constraint { .. }
         | StoreError::Corrupt(_)
+        | StoreError::Unsuitable(_)
         | StoreError::Other(_) => {
             tracing::warn!(error = ?error, "the database is not ready");
             "the database is not available".to_owned()

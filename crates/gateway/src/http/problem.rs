@@ -369,6 +369,7 @@ impl From<StoreError> for Problem {
             StoreError::Constraint { .. }
             | StoreError::Corrupt(_)
             | StoreError::Migration(_)
+            | StoreError::Unsuitable(_)
             | StoreError::Other(_) => {
                 tracing::error!(error = %error, source = ?std::error::Error::source(&error), "the database failed");
                 Self::internal("the log of the gateway has more under the request's id")

@@ -7,8 +7,11 @@ use tracing::{info, warn};
 
 use super::Gateway;
 
-/// How long the last connections may take to come back, once nothing uses them any more.
+/// How long the last connections may take to close, once nothing uses them any more.
 const CLOSING: Duration = Duration::from_secs(5);
+/// The same for an embedded server, which no network can silence: a busy machine delays it, and the server must not
+/// end before its connections.
+const CLOSING_EMBEDDED: Duration = Duration::from_secs(60);
 
 impl Gateway {
     /// Stops taking requests, finishes those that have begun and the work behind them within
@@ -33,7 +36,8 @@ impl Gateway {
         if timeout(left(deadline), work).await.is_err() {
             warn!("work was left to its lease: server.drain_timeout is over");
         }
-        if timeout(CLOSING, self.app.store().close()).await.is_err() {
+        let closing = if self.database.is_embedded() { CLOSING_EMBEDDED } else { CLOSING };
+        if timeout(closing, self.app.store().close()).await.is_err() {
             warn!("the database was left with connections open");
         }
         self.database.stop_server().await;

@@ -105,7 +105,7 @@ impl Gateway {
         clock: Clock,
     ) -> Result<Parts, StartError> {
         let store = &database.store;
-        prepare(store, &config.database).await?;
+        prepare(database, &config.database).await?;
         let app = open_app(store, config, clock).await?;
         warn_of_strangers(store, app.engine().registry()).await?;
         let tasks = TaskTracker::new();
@@ -265,13 +265,15 @@ fn tls(config: &Config) -> Result<Option<Arc<Tls>>, StartError> {
     tls.map(|tls| tls.map(Arc::new)).map_err(|error| StartError::failed(&error))
 }
 
-/// Brings the database up to date or makes sure that it is, and says where it is less than durable or safe.
-async fn prepare(store: &Store, config: &DatabaseConfig) -> Result<(), StartError> {
+/// Applies the migrations where that is configured, checks that the gateway can work, and warns of what is less than
+/// durable or safe.
+async fn prepare(database: &Database, config: &DatabaseConfig) -> Result<(), StartError> {
+    let store = &database.store;
     let failed = |error| StartError::failed(&error);
     if config.migrate_on_start {
         store.migrate().await.map_err(failed)?;
     }
-    store.check_migrated().await.map_err(failed)?;
+    database.check_ready().await.map_err(failed)?;
     for warning in store.durability_warnings().await.map_err(failed)? {
         warn!("{warning}");
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sqlx::PgConnection;
+use tracing::error;
 use uuid::Uuid;
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
     lane::{Tx, bounded},
     model::{Operation, OperationKind, OperationState},
     rows::{OperationRow, interval},
+    sequences::is_drawn_id_taken,
 };
 
 /// An operation that was taken up to be sent.
@@ -117,6 +119,18 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn expire_leases(&self, provider: &str, settle_window: Duration) -> StoreResult<u64> {
+        match self.try_expire_leases(provider, settle_window).await {
+            // Else no operation would ever leave `sending`.
+            Err(error) if is_drawn_id_taken(&error) => {
+                error!(error = %error, "a sequence is behind its table; see `partner-gateway check`");
+                self.advance_sequences().await?;
+                self.try_expire_leases(provider, settle_window).await
+            }
+            done => done,
+        }
+    }
+
+    async fn try_expire_leases(&self, provider: &str, settle_window: Duration) -> StoreResult<u64> {
         let tx = self.pool.begin().await?;
         bounded(expire_leases_in(tx, provider, settle_window)).await
     }

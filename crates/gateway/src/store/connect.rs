@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    Acquire, Connection, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+    Connection, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use super::{
     error::{StoreError, StoreResult, store_error},
     grants::apply_grants,
-    lane::{Doubt, Lane, bounded},
+    lane::{Doubt, Lane},
+    notices::Listeners,
+    suitability::{check_may_migrate, check_suitability},
 };
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
@@ -27,7 +28,28 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections kept aside for the outcomes of operations, so that a flood of reads cannot block them.
 const OUTCOME_CONNECTIONS: u32 = 4;
 /// A connection that was idle for longer is asked whether it still leads to a primary.
-const CHECK_AFTER_IDLE: Duration = Duration::from_secs(5);
+pub(super) const CHECK_AFTER_IDLE: Duration = Duration::from_secs(5);
+
+/// The settings of every session, which go before what a role, a database or the URL has set. A read-only setting is
+/// not among them: it may be an operator's way to stop writes, so the gateway reports it instead.
+const SESSION_SETTINGS: [(&str, &str); 12] = [
+    // Temporary tables come last, so that none hides a table of the gateway.
+    ("search_path", "public,pg_temp"),
+    ("statement_timeout", "10s"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "10s"),
+    // Pooled connections and the listener are idle by nature.
+    ("idle_session_timeout", "0"),
+    ("default_transaction_isolation", "read committed"),
+    ("standard_conforming_strings", "on"),
+    // The server ends the sessions of a gateway whose machine is gone within half a minute: it probes silent
+    // connections, and bounds how long sent data may stay without an acknowledgment.
+    ("tcp_user_timeout", "30000"),
+    ("tcp_keepalives_idle", "15"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("timezone", "UTC"),
+];
 
 /// How long it may take to answer that.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(300);
@@ -46,6 +68,7 @@ pub struct DatabaseSettings {
 pub struct Store {
     pub(super) pool: Lane,
     pub(super) outcomes: Lane,
+    pub(super) listeners: Listeners,
 }
 
 /// How a pool is used at one moment.
@@ -68,64 +91,6 @@ impl PoolUse {
     }
 }
 
-/// What a replica tells all others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Notice {
-    /// This operation moved.
-    OperationMoved(Uuid),
-    /// Events were committed that have no number in the feed yet.
-    EventsWritten,
-    /// The feed goes up to this number.
-    FeedGrew(i64),
-}
-
-impl Notice {
-    /// The channels that they come by.
-    const CHANNELS: [&str; 3] = ["operations", "events", "event_feed"];
-
-    fn of(channel: &str, payload: &str) -> Option<Self> {
-        match channel {
-            "operations" => payload.parse().ok().map(Self::OperationMoved),
-            "events" => Some(Self::EventsWritten),
-            "event_feed" => payload.parse().ok().map(Self::FeedGrew),
-            _ => None,
-        }
-    }
-}
-
-/// Hears what replicas tell each other, by a connection of its own.
-#[derive(Debug)]
-pub struct NoticeListener(PgListener);
-
-impl NoticeListener {
-    /// Waits for the next notice.
-    ///
-    /// # Errors
-    /// When the connection was lost, went silent, or leads to a server that is no primary any more: listen anew, and
-    /// take it that notices were lost with it.
-    pub async fn next(&mut self) -> StoreResult<Notice> {
-        loop {
-            let Ok(received) = timeout(CHECK_AFTER_IDLE, self.0.try_recv()).await else {
-                self.check().await.map_err(store_error)?;
-                continue;
-            };
-            let Some(notice) = received.map_err(store_error)? else {
-                let lost = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
-                return Err(StoreError::Unavailable(sqlx::Error::Io(lost)));
-            };
-            // The channels are open to everyone who may connect.
-            if let Some(notice) = Notice::of(notice.channel(), notice.payload()) {
-                return Ok(notice);
-            }
-        }
-    }
-
-    /// Silence may be peace, or the connection's end.
-    async fn check(&mut self) -> Result<(), sqlx::Error> {
-        refuse_silent(self.0.acquire().await?).await
-    }
-}
-
 /// The migrations that this gateway was built with.
 #[must_use]
 pub fn embedded_migrations() -> &'static sqlx::migrate::Migrator {
@@ -133,20 +98,26 @@ pub fn embedded_migrations() -> &'static sqlx::migrate::Migrator {
 }
 
 impl Store {
-    /// Opens both pools and makes sure that the database answers.
+    /// Opens both pools, and checks that the database answers and suits the gateway.
     ///
     /// # Errors
-    /// When the URL is not one, or nothing answers there.
+    /// When the URL is not one, nothing answers there, or the database is [unsuitable](StoreError::Unsuitable).
     pub async fn connect(settings: &DatabaseSettings) -> StoreResult<Self> {
         let options = connect_options(settings)?;
-        connect_in_time(&options).await?.close().await.map_err(store_error)?;
+        let mut connection = connect_in_time(&options).await?;
+        let suits = check_suitability(&mut connection).await;
+        let closed = connection.close().await.map_err(store_error);
+        suits.and(closed)?;
         let doubt = Doubt::default();
         let lane = |connections| {
             let pool = pool_options(connections, doubt.clone());
             Lane::new(pool.connect_lazy_with(options.clone()), doubt.clone())
         };
-        let store =
-            Self { pool: lane(settings.max_connections), outcomes: lane(OUTCOME_CONNECTIONS) };
+        let store = Self {
+            pool: lane(settings.max_connections),
+            outcomes: lane(OUTCOME_CONNECTIONS),
+            listeners: Listeners::default(),
+        };
         store.ping().await?;
         Ok(store)
     }
@@ -163,7 +134,8 @@ impl Store {
     /// Applies the pending migrations under an advisory lock, then gives the roles their privileges.
     ///
     /// # Errors
-    /// When a migration fails, or the database has one that this gateway does not know.
+    /// When the role may not create objects, a migration fails, or the database has one that this gateway does not
+    /// know.
     pub async fn migrate(&self) -> StoreResult<()> {
         let failed = |error| StoreError::Migration(format!("the migration failed: {error}"));
         // A connection of its own: a large table takes longer than any request may, and so does waiting
@@ -171,10 +143,13 @@ impl Store {
         let options = (*self.pool.pool().connect_options()).clone();
         let options = options.options([("statement_timeout", "0"), ("lock_timeout", "60s")]);
         let mut connection = connect_in_time(&options).await?;
-        let migrated = match MIGRATOR.run(&mut connection).await {
-            Ok(()) => apply_grants(&mut connection).await,
-            Err(error) => Err(failed(error)),
-        };
+        let migrated = async {
+            prepare_session(&mut connection).await.map_err(store_error)?;
+            check_may_migrate(&mut connection).await?;
+            MIGRATOR.run(&mut connection).await.map_err(failed)?;
+            apply_grants(&mut connection).await
+        }
+        .await;
         let closed = connection.close().await.map_err(store_error);
         migrated.and(closed)
     }
@@ -185,10 +160,10 @@ impl Store {
     /// Names what is missing or unknown.
     pub async fn check_migrated(&self) -> StoreResult<()> {
         let table = sqlx::query_scalar!(
-            r#"select to_regclass('_sqlx_migrations') is not null as "exists!""#
+            r#"select to_regclass('public._sqlx_migrations') is not null as "exists!""#
         );
         let applied: Vec<i64> = if table.fetch_one(&self.pool).await.map_err(store_error)? {
-            sqlx::query_scalar("select version from _sqlx_migrations where success")
+            sqlx::query_scalar("select version from public._sqlx_migrations where success")
                 .fetch_all(&self.pool)
                 .await
                 .map_err(store_error)?
@@ -237,7 +212,7 @@ impl Store {
     /// When the database does not answer.
     pub async fn rights_warning(&self) -> StoreResult<Option<String>> {
         let may_rewrite = sqlx::query_scalar!(
-            r#"select coalesce(has_table_privilege(to_regclass('evidence'), 'delete'), false) as "may_rewrite!""#
+            r#"select coalesce(has_table_privilege(to_regclass('public.evidence'), 'delete'), false) as "may_rewrite!""#
         )
         .fetch_one(&self.pool)
         .await
@@ -270,29 +245,11 @@ impl Store {
         [PoolUse::of("main", self.pool.pool()), PoolUse::of("outcomes", self.outcomes.pool())]
     }
 
-    /// Listens for what replicas tell each other.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn listen(&self) -> StoreResult<NoticeListener> {
-        // From no pool of ours: a listener that is dropped says goodbye, and gives its place back only then.
-        let own = pool_options(1, Doubt::default())
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with((*self.pool.pool().connect_options()).clone());
-        bounded(async {
-            let mut listener = PgListener::connect_with(&own).await.map_err(store_error)?;
-            listener.eager_reconnect(false);
-            listener.listen_all(Notice::CHANNELS).await.map_err(store_error)?;
-            Ok(NoticeListener(listener))
-        })
-        .await
-    }
-
-    /// Closes both pools once their connections are given back.
+    /// Closes every connection. Returns when the work on both pools has ended and the last connection is closed, the
+    /// listeners' connections too.
     pub async fn close(&self) {
-        self.pool.pool().close().await;
-        self.outcomes.pool().close().await;
+        let (pool, outcomes) = (self.pool.pool().close(), self.outcomes.pool().close());
+        tokio::join!(pool, outcomes, self.listeners.close());
     }
 }
 
@@ -303,18 +260,7 @@ fn connect_options(settings: &DatabaseSettings) -> StoreResult<PgConnectOptions>
             drop(error);
             StoreError::Migration("database.url is not a PostgreSQL URL".into())
         })?;
-    Ok(options.application_name(APPLICATION).options([
-        ("statement_timeout", "10s"),
-        ("lock_timeout", "5s"),
-        ("idle_in_transaction_session_timeout", "10s"),
-        // The server ends the sessions of a gateway whose machine is gone within half a minute: what it has
-        // sent is not acknowledged, or it asks.
-        ("tcp_user_timeout", "30000"),
-        ("tcp_keepalives_idle", "15"),
-        ("tcp_keepalives_interval", "5"),
-        ("tcp_keepalives_count", "3"),
-        ("timezone", "UTC"),
-    ]))
+    Ok(options.application_name(APPLICATION).options(SESSION_SETTINGS))
 }
 
 /// Connects without a pool, which would tell that time ran out rather than why.
@@ -326,12 +272,12 @@ async fn connect_in_time(options: &PgConnectOptions) -> StoreResult<PgConnection
     connected.map_err(store_error)
 }
 
-fn pool_options(max_connections: u32, doubt: Doubt) -> PgPoolOptions {
+pub(super) fn pool_options(max_connections: u32, doubt: Doubt) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(max_connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
-        .after_connect(|connection, _| Box::pin(refuse_read_only(connection)))
+        .after_connect(|connection, _| Box::pin(prepare_session(connection)))
         .before_acquire(move |connection, meta| {
             // An error closes it without a goodbye, which might not be heard.
             let doubted = doubt.covers(meta.idle_for);
@@ -347,8 +293,21 @@ fn pool_options(max_connections: u32, doubt: Doubt) -> PgPoolOptions {
         })
 }
 
+/// Prepares a new connection: checks that it leads to a primary, and lifts a setting that only PostgreSQL 17 and later
+/// know, so that it cannot stand among the startup parameters.
+async fn prepare_session(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let (is_read_only, _lifted): (bool, Option<String>) = sqlx::query_as(
+        "select current_setting('transaction_read_only') = 'on',
+                case when current_setting('transaction_timeout', true) <> '0'
+                     then set_config('transaction_timeout', '0', false) end",
+    )
+    .fetch_one(connection)
+    .await?;
+    if is_read_only { Err(read_only_error()) } else { Ok(()) }
+}
+
 /// Asks a connection that was idle whether it still leads to a primary, and does not wait long for it.
-async fn refuse_silent(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(super) async fn refuse_silent(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let asked = timeout(CHECK_TIMEOUT, refuse_read_only(connection)).await;
     asked.unwrap_or_else(|_elapsed| {
         Err(sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut)))
@@ -360,7 +319,11 @@ async fn refuse_read_only(connection: &mut PgConnection) -> Result<(), sqlx::Err
     let read_only: String =
         sqlx::query_scalar("show transaction_read_only").fetch_one(&mut *connection).await?;
     if read_only == "on" {
-        return Err(sqlx::Error::Protocol("the database is read-only".into()));
+        return Err(read_only_error());
     }
     Ok(())
+}
+
+fn read_only_error() -> sqlx::Error {
+    sqlx::Error::Protocol("the database is read-only".into())
 }

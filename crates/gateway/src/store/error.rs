@@ -24,6 +24,9 @@ pub enum StoreError {
     /// It is not at the version this gateway was built for.
     #[error("{0}")]
     Migration(String),
+    /// It breaks a rule that the gateway depends on, such as its encoding; the message names the repair.
+    #[error("{0}")]
+    Unsuitable(String),
     /// Everything else.
     #[error("the database failed")]
     Other(#[source] sqlx::Error),
@@ -47,7 +50,11 @@ impl StoreError {
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Self::Constraint { constraint, .. } => Some(constraint),
-            Self::Unavailable(_) | Self::Corrupt(_) | Self::Migration(_) | Self::Other(_) => None,
+            Self::Unavailable(_)
+            | Self::Corrupt(_)
+            | Self::Migration(_)
+            | Self::Unsuitable(_)
+            | Self::Other(_) => None,
         }
     }
 }

@@ -166,7 +166,7 @@ impl Store {
     }
 
     /// The open creates of all tenants at a provider that have any of these keys. E-mail addresses match in any
-    /// case.
+    /// ASCII case.
     ///
     /// # Errors
     /// When the database fails.
@@ -213,7 +213,8 @@ pub(super) async fn find_open_creates<'e>(
            where g.provider = $1 and g.status = 'pending' and o.kind = 'create'
              and o.state in ('accepted', 'sending', 'unknown', 'quarantined')
              and (o.request #>> '{new,customer_id}' = any($2)
-                  or lower(o.request #>> '{new,owner,email}') in (select lower(e) from unnest($3::text[]) as e)
+                  or lower(o.request #>> '{new,owner,email}' collate "C")
+                     in (select lower(e collate "C") from unnest($3::text[]) as e)
                   or o.request #>> '{new,name}' = any($4))
            order by o.id
            for key share of o"#,

@@ -18,8 +18,8 @@ impl Store {
     /// When the database fails.
     pub async fn members_of(&self, organization_id: Uuid) -> StoreResult<Vec<InvitedMember>> {
         sqlx::query!(
-            "select email, role, invited_at from members where organization_id = $1
-             order by invited_at, lower(email)",
+            r#"select email, role, invited_at from members where organization_id = $1
+               order by invited_at, lower(email collate "C")"#,
             organization_id
         )
         .fetch_all(&self.pool)
@@ -34,7 +34,8 @@ impl Store {
     }
 }
 
-/// Adds who was invited; an address that is there already takes the newer role.
+/// Adds the people who were invited; an address that is there already takes the newer role. The caller has locked the
+/// organization, so nobody else adds members to it meanwhile.
 pub(super) async fn add_members(
     connection: &mut PgConnection,
     organization_id: Uuid,
@@ -42,9 +43,14 @@ pub(super) async fn add_members(
 ) -> StoreResult<()> {
     for member in members {
         sqlx::query!(
-            "insert into members (organization_id, email, role) values ($1, $2, $3)
-             on conflict (organization_id, lower(email))
-             do update set role = coalesce(excluded.role, members.role)",
+            r#"with known as (
+                   update members set role = coalesce($3, role)
+                   where organization_id = $1 and lower(email collate "C") = lower($2 collate "C")
+                   returning email
+               )
+               insert into members (organization_id, email, role)
+               select $1, $2, $3 where not exists (select from known)
+               on conflict do nothing"#,
             organization_id,
             member.email.as_str(),
             member.role.map(partner_core::Role::as_str)

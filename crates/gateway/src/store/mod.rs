@@ -16,6 +16,7 @@ mod discrepancies;
 mod error;
 mod event_types;
 mod events;
+mod evidence;
 mod feed;
 mod findings;
 mod gates;
@@ -28,6 +29,7 @@ mod lane;
 mod late_change;
 mod members;
 mod model;
+mod notices;
 mod operations;
 mod organizations;
 mod outcomes;
@@ -35,8 +37,10 @@ mod page;
 mod reread;
 mod rows;
 mod seal;
+mod sequences;
 mod sessions;
 mod strangers;
+mod suitability;
 mod sweep_missing;
 mod sweep_pages;
 mod sweep_rows;
@@ -49,7 +53,7 @@ pub use begin::{
 };
 pub use chain::ChainHash;
 pub use claims::{Claimed, Due};
-pub use connect::{DatabaseSettings, Notice, NoticeListener, PoolUse, Store, embedded_migrations};
+pub use connect::{DatabaseSettings, PoolUse, Store, embedded_migrations};
 pub use counts::{Count, OrganizationName, Tally};
 pub use discrepancies::{
     Discrepancy, DiscrepancyFilter, DiscrepancyKind, DiscrepancyResolution, DiscrepancyState,
@@ -68,6 +72,7 @@ pub use model::{
     Candidate, CandidateStrength, Certainty, Evidence, EvidenceKind, InvitedMember, Operation,
     OperationKind, OperationState, OrgStatus, Organization, SendPhase, TenantScope,
 };
+pub use notices::{Notice, NoticeListener};
 pub use operations::OperationFilter;
 pub use organizations::{OrganizationFilter, OrganizationOrder};
 pub use outcomes::{NextState, Outcome, Recorded};

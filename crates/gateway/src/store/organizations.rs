@@ -163,7 +163,9 @@ fn push_filter(
         query.push(" and usable = ").push_bind(usable);
     }
     if let Some(email) = &filter.email {
-        query.push(" and lower(owner_email) = lower(").push_bind(email.clone()).push(")");
+        // As EmailAddress compares: in ASCII alone, whatever the locale of the database.
+        query.push(r#" and lower(owner_email collate "C") = lower("#).push_bind(email.clone());
+        query.push(r#" collate "C")"#);
     }
     if let Some(origin) = filter.locked_by {
         query.push(" and locks @> ").push_bind(serde_json::json!([{ "origin": origin }]));
@@ -178,7 +180,8 @@ fn push_filter(
         query.push(")");
     }
     if let Some(prefix) = &filter.name_prefix {
-        query.push(" and lower(name) like lower(").push_bind(like_prefix(prefix)).push(")");
+        query.push(r#" and fold_case(name) collate "C" like fold_case("#);
+        query.push_bind(like_prefix(prefix)).push(")");
     }
     if let Some(since) = filter.updated_since {
         query.push(" and updated_at >= ").push_bind(since);

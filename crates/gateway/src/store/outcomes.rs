@@ -1,5 +1,5 @@
-//! Writing down how an operation goes on: fenced by its epoch, together with what it does to the mapping.
-//! Evidence is written whatever the epoch.
+//! Writes the outcome of an attempt at an operation: fenced by its epoch, in one transaction with the change of the
+//! mapping.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use super::{
     error::{StoreError, StoreResult, store_error},
     event_types::EventType,
     events::{EventContext, append_events},
+    evidence::{Remedy, Tries, insert_evidence},
     gates::{note_create_success, note_read, note_unknown_create},
     lane::{Tx, bounded, traced},
     members::add_members,
@@ -93,27 +94,12 @@ pub enum Recorded {
 }
 
 impl Store {
-    /// Writes down what was seen of an operation, whoever has it now.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn add_evidence(&self, operation_id: Uuid, evidence: &Evidence) -> StoreResult<()> {
-        crash_point!("evidence.begin");
-        bounded(async {
-            let mut tx = self.outcomes.begin().await?;
-            insert_evidence(tx.get()?, operation_id, evidence).await?;
-            tx.commit().await.map_err(store_error)
-        })
-        .await?;
-        crash_point!("evidence.committed");
-        Ok(())
-    }
-
     /// Writes down where an operation goes next, if it still stands where `operation` says: same epoch,
     /// same state.
     ///
     /// # Errors
-    /// When the database fails; then nothing is known of what was written, and it may be tried again.
+    /// When the database fails; then nothing is known of what was written, and it may be tried again. Evidence that
+    /// the database refuses is no error: the outcome is written with a reduced form of it, or without it.
     pub async fn record(
         &self,
         operation: &Operation,
@@ -121,10 +107,43 @@ impl Store {
         outcome: &Outcome<'_>,
     ) -> StoreResult<Recorded> {
         traced("record_outcome", async {
-            bounded(record_in(self.outcomes.begin().await?, operation, evidence, outcome)).await
+            let (mut tries, mut evidence) = (Tries::default(), evidence.cloned());
+            loop {
+                let refused = match self.try_record(operation, evidence.as_ref(), outcome).await {
+                    Ok(recorded) => return Ok(recorded),
+                    Err(refused) => refused,
+                };
+                let of_evidence = evidence.as_ref().filter(|_| refused.is_of_evidence);
+                let remedy = tries.remedy(self, operation.id, of_evidence, refused.error);
+                match remedy.await? {
+                    Remedy::Retry => {}
+                    Remedy::Instead(reduced) => evidence = reduced,
+                }
+            }
         })
         .await
     }
+
+    async fn try_record(
+        &self,
+        operation: &Operation,
+        evidence: Option<&Evidence>,
+        outcome: &Outcome<'_>,
+    ) -> Result<Recorded, Refused> {
+        let mut is_of_evidence = false;
+        let recorded = bounded(async {
+            let tx = self.outcomes.begin().await?;
+            record_in(tx, operation, evidence, outcome, &mut is_of_evidence).await
+        });
+        recorded.await.map_err(|error| Refused { error, is_of_evidence })
+    }
+}
+
+/// Why an outcome was not written.
+struct Refused {
+    error: StoreError,
+    /// The evidence was refused, and not the rest of the outcome.
+    is_of_evidence: bool,
 }
 
 async fn record_in(
@@ -132,12 +151,13 @@ async fn record_in(
     operation: &Operation,
     evidence: Option<&Evidence>,
     outcome: &Outcome<'_>,
+    is_of_evidence: &mut bool,
 ) -> StoreResult<Recorded> {
     crash_point!("record.begin");
-    let written = match write(&mut tx, operation, evidence, outcome).await {
+    let written = match write(&mut tx, operation, evidence, outcome, is_of_evidence).await {
         Ok(written) => written,
-        // The connection is sound. What it has locked must not be passed by for the moment that its end takes.
-        Err(refused @ StoreError::Constraint { .. }) => {
+        // The connection is sound. The rollback releases its locks before the caller goes on.
+        Err(refused @ (StoreError::Constraint { .. } | StoreError::Other(_))) => {
             tx.rollback().await?;
             return Err(refused);
         }
@@ -159,11 +179,14 @@ async fn write(
     operation: &Operation,
     evidence: Option<&Evidence>,
     outcome: &Outcome<'_>,
+    is_of_evidence: &mut bool,
 ) -> StoreResult<Option<Operation>> {
     let moved = move_on(tx.get()?, operation, &outcome.next, outcome.is_accounted);
     let Some(updated) = moved.await? else { return Ok(None) };
     if let Some(evidence) = evidence {
+        *is_of_evidence = true;
         insert_evidence(tx.get()?, operation.id, evidence).await?;
+        *is_of_evidence = false;
     }
     crash_point!("record.evidence");
     let before = lock_organization(tx.get()?, operation.organization_id).await?;
@@ -256,27 +279,6 @@ async fn move_on(
     .map_err(store_error)?
     .map(Operation::try_from)
     .transpose()
-}
-
-pub(super) async fn insert_evidence(
-    connection: &mut PgConnection,
-    operation_id: Uuid,
-    evidence: &Evidence,
-) -> StoreResult<()> {
-    sqlx::query!(
-        "insert into evidence (operation_id, epoch, kind, send_phase, provider_request_id, detail)
-         values ($1, $2, $3, $4, $5, $6)",
-        operation_id,
-        evidence.epoch,
-        evidence.kind.as_str(),
-        evidence.send_phase.map(super::model::SendPhase::as_str),
-        evidence.provider_request_id,
-        evidence.detail
-    )
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
 }
 
 /// Reads an organization and keeps everybody else from changing it until the transaction ends.

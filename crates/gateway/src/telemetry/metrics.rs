@@ -42,6 +42,8 @@ pub const OPERATIONS_OLDEST_UNKNOWN: &str = "gateway_operations_oldest_unknown_a
 pub const OPERATIONS_QUARANTINED: &str = "gateway_operations_quarantined";
 /// Counter: writes refused because their worker had lost its lease.
 pub const FENCED_WRITES: &str = "gateway_operations_fenced_writes_total";
+/// Counter: evidence that the database refused, and that was written in a reduced form or left out. Must stay 0.
+pub const EVIDENCE_REFUSED: &str = "gateway_evidence_refused_total";
 /// Counter `{provider}`: a second organization of one customer seen at a provider. Must stay 0.
 pub const DUPLICATE_UPSTREAM: &str = "gateway_duplicate_upstream_total";
 /// Counter `{provider, result}`: read-backs that settle an unknown outcome, or do not.
@@ -97,8 +99,13 @@ pub fn begin_counters<'a>(providers: impl Iterator<Item = &'a str>) {
         counter!(WEBHOOK_ATTEMPTS, "outcome" => outcome).increment(0);
     }
     counter!(WEBHOOKS_DISABLED).increment(0);
-    for name in [EVENTS_SEALED, DB_SESSIONS_ENDED, TLS_HANDSHAKES_FAILED, HTTP_CONNECTIONS_REFUSED]
-    {
+    for name in [
+        EVENTS_SEALED,
+        EVIDENCE_REFUSED,
+        DB_SESSIONS_ENDED,
+        TLS_HANDSHAKES_FAILED,
+        HTTP_CONNECTIONS_REFUSED,
+    ] {
         counter!(name).increment(0);
     }
     for what in ["provider_keys", "token_key", "certificate"] {

@@ -89,7 +89,7 @@ fn account<'a>(registry: &'a Registry, name: &str) -> Result<&'a Account, CliErr
 
 async fn open(config: &Config) -> Result<Database, CliError> {
     let database = Database::open(&config.database).await?;
-    match database.store.check_migrated().await {
+    match database.check_ready().await {
         Ok(()) => Ok(database),
         Err(error) => {
             database.close().await;
