@@ -38,6 +38,7 @@ mod reporting;
 mod request_bodies;
 mod roles;
 mod rotation;
+mod stored_ids;
 mod sweep;
 mod tenants;
 mod tls;

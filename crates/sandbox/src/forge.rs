@@ -79,12 +79,10 @@ fn raise_ids(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(raise_ids),
         Value::Object(fields) => {
             for (name, field) in fields {
-                match field {
-                    Value::String(id) if matches!(name.as_str(), "id" | "org_id") => {
-                        id.make_ascii_uppercase();
-                    }
-                    other => raise_ids(other),
+                if let ("id" | "org_id", Value::String(id)) = (name.as_str(), &mut *field) {
+                    id.make_ascii_uppercase();
                 }
+                raise_ids(field);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
