@@ -1,5 +1,6 @@
 //! `/v1/events`: what happened, in one order, to everybody's own organizations.
 
+use partner_gateway::auth::Scope;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Reply, World, cloud_customer, commitments_customer};
@@ -199,7 +200,8 @@ async fn what_is_adopted_usable_is_told_as_usable() {
     let world = World::new().await;
     let id = world.providers().seed(sandbox::Provider::Scaleway, 1).unwrap()[0];
     let body = json!({"provider": "scaleway", "provider_org_id": id, "customer_id": "cust-1"});
-    let org = world.client().post("/v1/organizations/adopt", &body).await.expect(201);
+    let admin = world.client_with("crm", Scope::ALL);
+    let org = admin.post("/v1/organizations/adopt", &body).await.expect(201);
     assert_eq!(org["usable"], true);
     assert_eq!(told_of(&world, &org).await, ["organization.adopted", "organization.usable"]);
     world.finish().await;

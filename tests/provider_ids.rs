@@ -1,5 +1,6 @@
 //! Organization ids of providers: one canonical form at every entrance of the gateway.
 
+use partner_gateway::auth::Scope;
 use sandbox::{Answer, Fault, FaultRule, Operation, Provider};
 use serde_json::{Value, json};
 
@@ -34,7 +35,8 @@ const NO_IDS: [&str; 9] = [
 ];
 
 fn adoption(provider: &str, id: &str, customer_id: &str) -> Value {
-    json!({"provider": provider, "provider_org_id": id, "customer_id": customer_id, "name": "Acme"})
+    json!({"provider": provider, "provider_org_id": id, "customer_id": customer_id, "name": "Acme",
+           "confirm_unverified": true})
 }
 
 async fn mapped(world: &World) -> Vec<Value> {
@@ -48,11 +50,11 @@ async fn an_organization_is_adopted_once_whatever_form_its_id_has() {
     let there = world.providers().seed(Provider::Scaleway, 1).unwrap()[0].to_string();
     for (provider, id) in [("archera", ID), ("scaleway", there.as_str())] {
         let first = adoption(provider, &format!("{{{}}}", id.to_uppercase()), "cust-1");
-        let org = world.client().post(ADOPT, &first).await.expect(201);
+        let org = world.client_with("crm", Scope::ALL).post(ADOPT, &first).await.expect(201);
         assert_eq!(org["provider_org_id"], id);
         for (number, form) in other_forms(id).into_iter().chain([id.to_owned()]).enumerate() {
             let again = adoption(provider, &form, &format!("other-{number}"));
-            let refused = world.client_of("billing").post(ADOPT, &again).await;
+            let refused = world.client_with("billing", Scope::ALL).post(ADOPT, &again).await;
             refused.problem(409, "provider_org_already_mapped");
         }
     }
@@ -190,7 +192,7 @@ async fn a_create_is_resolved_with_a_canonical_id_alone() {
     let open = client.post(CREATES, &commitments_customer("cust-1")).wait(30).await.expect(202);
     assert_eq!(open["state"], "quarantined", "{open}");
     let resolve = format!("/v1/operations/{}/resolve", open["id"].as_str().unwrap());
-    let applied = |id: &str| json!({"outcome": "applied", "provider_org_id": id, "reason": "seen"});
+    let applied = |id: &str| json!({"outcome": "applied", "provider_org_id": id, "reason": "seen", "confirm_unverified": true});
     for text in NO_IDS {
         let problem = client.post(&resolve, &applied(text)).await.problem(422, "validation_failed");
         assert_eq!(Reply::pointers(&problem), ["/provider_org_id"], "{text}");

@@ -67,7 +67,7 @@ impl TestDatabase {
     ///
     /// # Errors
     ///
-    /// No server can be had, or it refuses the options.
+    /// No server is available, or it refuses the options.
     pub async fn with_options(options: &'static str) -> Result<Self, Error> {
         Self::made_from(Origin::Options(options)).await
     }

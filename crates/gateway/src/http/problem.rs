@@ -10,9 +10,11 @@ use serde::Serialize;
 use crate::{
     app::AppError,
     auth::{Caller, Scope, challenge},
-    operations::{CannotResolve, Failure, FailureCode, FieldProblem, ProviderSaid},
+    operations::{Failure, FailureCode, FieldProblem, ProviderSaid},
     store::StoreError,
 };
+
+mod resolution;
 
 /// The media type of problem documents.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -328,33 +330,6 @@ impl From<AppError> for Problem {
                 tracing::error!(what, "the gateway failed");
                 Self::internal("the log of the gateway has more under the request's id")
             }
-        }
-    }
-}
-
-impl From<CannotResolve> for Problem {
-    fn from(error: CannotResolve) -> Self {
-        let detail = error.to_string();
-        match error {
-            CannotResolve::NotOpen(_) => Self::operation_not_open(detail),
-            CannotResolve::AlreadyMapped => Self::provider_org_already_mapped(detail),
-            CannotResolve::NotFoundAtProvider { .. } => {
-                Self::not_found_at_provider(detail).at_provider_org_id()
-            }
-            CannotResolve::Unverified { .. } => {
-                Self::unverified_provider_org_id(detail).at_provider_org_id()
-            }
-            CannotResolve::ClaimedElsewhere => Self::claimed_elsewhere(detail),
-            CannotResolve::IdNeeded
-            | CannotResolve::IdNotTaken
-            | CannotResolve::NotOfThisCreate
-            | CannotResolve::CannotRetry => Self::cannot_resolve(detail),
-            CannotResolve::NotAnId(_) => Self::of_faults(vec![FieldProblem {
-                pointer: "/provider_org_id".to_owned(),
-                code: "invalid".to_owned(),
-                message: detail,
-            }]),
-            CannotResolve::Store(error) => Self::from(error),
         }
     }
 }

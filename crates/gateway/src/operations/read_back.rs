@@ -98,14 +98,18 @@ fn is_applied(operation: &Operation, child: &ChildOrg) -> bool {
     }
 }
 
-/// Every organization at a provider that may be the one that a create was to make.
+/// Finds every organization at a provider that a create could have made.
+///
+/// # Behavior
+/// Where a listing's length differs from the provider's count, the error comes with what was found: the
+/// organizations exist, and no other is known to be absent.
 ///
 /// # Errors
-/// A listing cannot be read to its end, or its end disagrees with the provider's own count: nothing is known then.
+/// A listing cannot be read to its end.
 async fn find_all(
     provider: &dyn PartnerProvider,
     request: &CreateRequest,
-) -> Result<Vec<ChildOrg>> {
+) -> Result<(Vec<ChildOrg>, Option<partner_core::Error>)> {
     let new = &request.new;
     let capabilities = provider.capabilities();
     let email = new.owner.as_ref().and_then(|owner| owner.email.clone());
@@ -120,7 +124,7 @@ async fn find_all(
     if queries.is_empty() && capabilities.finds_by(Field::Name) {
         queries.push(OrgQuery { name: Some(new.name.clone()), ..OrgQuery::default() });
     }
-    let mut found: Vec<ChildOrg> = Vec::new();
+    let (mut found, mut incomplete): (Vec<ChildOrg>, _) = (Vec::new(), None);
     for mut query in queries {
         query.page_size = Some(PAGE_SIZE);
         let mut page = None;
@@ -133,12 +137,14 @@ async fn find_all(
             }
             match (reply.value.next, reply.value.mismatch) {
                 (Some(next), _) => page = Some(next),
-                (None, Some(mismatch)) => return Err(mismatch.into()),
-                (None, None) => break,
+                (None, mismatch) => {
+                    incomplete = incomplete.or(mismatch.map(partner_core::Error::from));
+                    break;
+                }
             }
         }
     }
-    Ok(found)
+    Ok((found, incomplete))
 }
 
 /// The claims of others on the organizations that a read-back found.
@@ -169,16 +175,17 @@ where
     }
     let found = async {
         let request: CreateRequest = read(operation)?;
-        let found = find_all(provider, &request).await?;
+        let (found, incomplete) = find_all(provider, &request).await?;
         let ids = found.iter().map(|child| child.id.as_str().to_owned()).collect();
         let keys = CreateKeys::of(found.iter().map(OrgTraits::from));
         let claims = claims_on(ids, keys).await?;
-        Ok((request, found, claims))
+        let sight = weigh(recovery, operation, &request, found, &claims);
+        Ok(match incomplete {
+            Some(error) if sight.reading == Reading::NotApplied => Sight::failed(error),
+            Some(_) | None => sight,
+        })
     };
-    match found.await {
-        Ok((request, found, claims)) => weigh(recovery, operation, &request, found, &claims),
-        Err(error) => Sight::failed(error),
-    }
+    found.await.unwrap_or_else(Sight::failed)
 }
 
 /// The candidates of the last complete read-back.

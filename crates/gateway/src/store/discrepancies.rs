@@ -142,25 +142,25 @@ pub struct Settlement {
 }
 
 #[derive(sqlx::FromRow)]
-struct DiscrepancyRow {
-    id: Uuid,
-    provider: String,
-    kind: String,
-    state: String,
-    tenant: Option<String>,
-    assigned_by: Option<String>,
-    assigned_at: Option<DateTime<Utc>>,
-    organization_id: Option<Uuid>,
-    organization_version: Option<i64>,
-    provider_org_id: String,
-    fields: Value,
-    first_seen_at: DateTime<Utc>,
-    last_seen_at: DateTime<Utc>,
-    resolution: Option<String>,
-    resolved_by: Option<String>,
-    resolved_at: Option<DateTime<Utc>>,
-    reason: Option<String>,
-    operation_id: Option<Uuid>,
+pub(super) struct DiscrepancyRow {
+    pub(super) id: Uuid,
+    pub(super) provider: String,
+    pub(super) kind: String,
+    pub(super) state: String,
+    pub(super) tenant: Option<String>,
+    pub(super) assigned_by: Option<String>,
+    pub(super) assigned_at: Option<DateTime<Utc>>,
+    pub(super) organization_id: Option<Uuid>,
+    pub(super) organization_version: Option<i64>,
+    pub(super) provider_org_id: String,
+    pub(super) fields: Value,
+    pub(super) first_seen_at: DateTime<Utc>,
+    pub(super) last_seen_at: DateTime<Utc>,
+    pub(super) resolution: Option<String>,
+    pub(super) resolved_by: Option<String>,
+    pub(super) resolved_at: Option<DateTime<Utc>>,
+    pub(super) reason: Option<String>,
+    pub(super) operation_id: Option<Uuid>,
 }
 
 impl TryFrom<DiscrepancyRow> for Discrepancy {
@@ -270,59 +270,6 @@ impl Store {
         .into_iter()
         .map(|row| Ok((row.kind.parse()?, row.count)))
         .collect()
-    }
-
-    /// The discrepancy of an organization that was listed and not mapped: the one that is not resolved, or else
-    /// the last one. `None` where no sweep has reported one.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn unmapped_discrepancy(
-        &self,
-        provider: &str,
-        provider_org_id: &str,
-    ) -> StoreResult<Option<Discrepancy>> {
-        sqlx::query_as!(
-            DiscrepancyRow,
-            "select * from discrepancies
-             where provider = $1 and provider_org_id = $2 and kind = 'unmapped' and state <> 'suspected'
-             order by (state = 'resolved'), last_seen_at desc, id desc limit 1",
-            provider,
-            provider_org_id
-        )
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(store_error)?
-        .map(Discrepancy::try_from)
-        .transpose()
-    }
-
-    /// Assigns an unmapped organization that is not settled to a tenant, or to none. `None` where there is no such
-    /// discrepancy any more.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn assign_discrepancy(
-        &self,
-        id: Uuid,
-        tenant: Option<&str>,
-        by: &str,
-    ) -> StoreResult<Option<Discrepancy>> {
-        sqlx::query_as!(
-            DiscrepancyRow,
-            "update discrepancies
-             set tenant = $2, assigned_by = case when $2::text is not null then $3 end,
-                 assigned_at = case when $2::text is not null then now() end
-             where id = $1 and kind = 'unmapped' and state in ('open', 'dismissed') returning *",
-            id,
-            tenant,
-            by
-        )
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(store_error)?
-        .map(Discrepancy::try_from)
-        .transpose()
     }
 
     /// Settles a discrepancy whose settlement changes nothing else. False where it cannot be settled any

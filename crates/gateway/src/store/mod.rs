@@ -5,6 +5,7 @@
 //! provider.
 
 mod adoption;
+mod assignment;
 mod audit;
 mod begin;
 mod chain;
