@@ -105,7 +105,7 @@ async fn invited_people_are_answered() {
 
 #[tokio::test]
 async fn values_that_callers_may_not_send_are_read_as_they_are() {
-    let body = r#"{"id": "org-1", "name": "Acme \u202eInc",
+    let body = r#"{"id": "6170692e-7363-616c-6577-61792e636f6d", "name": "Acme \u202eInc",
                    "memberships": [{"username": "one@acme.test\u200b", "role": "user"}]}"#;
     let served = serve(200, body).await;
     let org = served.provider.create_child_org(&new_org()).await.unwrap();

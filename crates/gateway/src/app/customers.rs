@@ -14,7 +14,9 @@ use super::{
 };
 use crate::{
     operations::LockRequest,
-    store::{NewOperation, OperationKind, OperationState, Organization, TenantScope},
+    store::{
+        IdempotencyRecord, NewOperation, OperationKind, OperationState, Organization, TenantScope,
+    },
 };
 
 /// All of a customer's organizations.
@@ -87,8 +89,8 @@ impl App {
         let claim = match self.claim_key(&context).await? {
             Ok(claim) => claim,
             Err(record) => {
-                let ids = &record.operation_ids;
-                return Ok((self.customer_replay(&context.scope, ids).await?, true));
+                let replayed = self.customer_replay(&context.scope, customer_id, &record);
+                return Ok((replayed.await?, true));
             }
         };
         let customer = self.customer(&context.scope, customer_id).await?;
@@ -147,34 +149,53 @@ impl App {
     }
 
     /// Returns the present outcomes of an earlier request, for the organizations that the caller may read now.
+    ///
+    /// # Errors
+    /// `NotFound` where the caller may read none of them.
     async fn customer_replay(
         &self,
         scope: &TenantScope,
-        operation_ids: &[Uuid],
+        customer_id: &str,
+        record: &IdempotencyRecord,
     ) -> AppResult<Vec<CustomerResult>> {
         let mut results = Vec::new();
-        for id in operation_ids {
+        for id in &record.operation_ids {
             let Some(operation) = self.store.get_operation(scope, *id).await? else {
                 continue;
-            };
-            let outcome = match operation.state {
-                OperationState::Succeeded => LockOutcome::Done,
-                OperationState::Rejected => LockOutcome::Failed,
-                OperationState::Accepted
-                | OperationState::Sending
-                | OperationState::Unknown
-                | OperationState::Quarantined => LockOutcome::Pending,
             };
             results.push(CustomerResult {
                 organization_id: operation.organization_id,
                 provider: operation.provider.as_str().to_owned(),
-                outcome,
+                outcome: outcome_of(operation.state),
                 operation_id: Some(operation.id),
             });
+        }
+        // An organization that the provider cannot lock has no operation.
+        for org in self.store.organizations_of_customer(scope, customer_id).await? {
+            let provider = org.provider.as_str();
+            if !self.account(provider)?.capabilities().lock {
+                results.push(CustomerResult {
+                    organization_id: org.id,
+                    provider: provider.to_owned(),
+                    outcome: LockOutcome::Unsupported,
+                    operation_id: None,
+                });
+            }
         }
         if results.is_empty() {
             return Err(AppError::NotFound("customer"));
         }
         Ok(results)
+    }
+}
+
+fn outcome_of(state: OperationState) -> LockOutcome {
+    match state {
+        OperationState::Succeeded => LockOutcome::Done,
+        OperationState::Rejected => LockOutcome::Failed,
+        OperationState::Accepted
+        | OperationState::Sending
+        | OperationState::Unknown
+        | OperationState::Quarantined => LockOutcome::Pending,
     }
 }
