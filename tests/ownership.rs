@@ -298,3 +298,52 @@ async fn a_replay_shows_only_rows_that_the_caller_may_read() {
     assert_eq!(rows.iter().map(|row| &row["organization_id"]).collect::<Vec<_>>(), [&own["id"]]);
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_refused_create_takes_no_organization_that_was_there_before() {
+    let world = World::new().await;
+    let (shop, providers) = (world.client_of("shop"), world.providers());
+    let id = providers.seed(Provider::Scaleway, 1).unwrap()[0];
+    let there = providers.scaleway_organization(id).unwrap();
+    let mut body = cloud_customer(&there.customer_id);
+    body["owner"]["email"] = json!(there.email);
+    shop.post(CREATES, &body).wait(30).await.problem(409, "conflict_at_provider");
+    let rows = list_of(&shop, CREATES).await;
+    assert!(rows.iter().all(|org| org["provider_org_id"].is_null()), "{rows:?}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_confirmed_id_is_the_admins_while_another_tenants_create_is_open() {
+    let world = World::new().await;
+    let (crm, shop, admin) = (world.client(), world.client_of("shop"), world.admin());
+    let lost = FaultRule::next(Operation::RegisterOrg, Fault::after(Answer::Reset));
+    world.providers().inject(lost.times(2)).unwrap();
+    let first = crm.post(CREATES, &commitments_customer("cust-1")).wait(30).await.expect(202);
+    let made = world.providers().archera_orgs()[0].id;
+    let mut body = commitments_customer("cust-2");
+    body["name"] = json!("Other");
+    let second = shop.post(CREATES, &body).wait(30).await.expect(202);
+    let applied = json!({"outcome": "applied", "provider_org_id": made, "reason": "mine",
+                         "confirm_unverified": true});
+    resolve(&shop, &second, &applied).await.problem(409, "claimed_elsewhere");
+    assert_eq!(resolve(&admin, &first, &applied).await.expect(200)["state"], "succeeded");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_failed_read_confirms_nothing_for_a_tenant() {
+    let world = World::new().await;
+    let (crm, admin, providers) = (world.client(), world.admin(), world.providers());
+    let other = providers.seed(Provider::Scaleway, 1).unwrap()[0];
+    let lost = FaultRule::next(Operation::CreateOrganization, Fault::before(Answer::Reset));
+    providers.inject(lost.times(2)).unwrap();
+    let open = crm.post(CREATES, &cloud_customer("cust-1")).wait(60).await.expect(202);
+    let down = Fault::before(Answer::Status { status: 503, body: None });
+    providers.inject(FaultRule::always(Operation::GetOrganization, down)).unwrap();
+    let applied = json!({"outcome": "applied", "provider_org_id": other, "reason": "mine",
+                         "confirm_unverified": true});
+    resolve(&crm, &open, &applied).await.problem(503, "provider_unavailable");
+    assert_eq!(resolve(&admin, &open, &applied).await.expect(200)["state"], "succeeded");
+    world.finish().await;
+}

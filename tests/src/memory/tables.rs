@@ -296,7 +296,8 @@ impl Tables {
             .filter(|operation| operation.kind == OperationKind::Create)
             .map(open_create)
             .filter(|create| {
-                has(&keys.customer_ids, &create.customer_id)
+                keys.all
+                    || has(&keys.customer_ids, &create.customer_id)
                     || create.email.as_deref().is_some_and(has_email)
                     || has(&keys.names, &create.name)
             })
@@ -315,7 +316,7 @@ fn open_create(operation: &Operation) -> OpenCreate {
         email: text("/new/owner/email"),
         name: text("/new/name").unwrap_or_default(),
         not_before: operation.first_sent_at.unwrap_or(operation.created_at),
-        may_have_left: operation.state != OperationState::Accepted,
+        may_have_left: operation.first_sent_at.is_some(),
     }
 }
 

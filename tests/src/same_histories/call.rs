@@ -291,6 +291,7 @@ impl Call {
                     customer_ids: vec![format!("customer-{customer}")],
                     emails: vec![format!("OWNER-{}@acme.test", customer + 1)],
                     names: Vec::new(),
+                    all: false,
                 };
                 told(journal.open_creates_like(provider, &keys).await, |found| {
                     let tell = |create: &OpenCreate| {

@@ -40,6 +40,8 @@ pub(super) enum Answers {
     All,
     /// 2xx, silence and what cannot be read.
     Outage,
+    /// The same, and a conflict where the address is taken.
+    OutageWithConflicts,
 }
 
 /// What the design's promise leaves out. All false: the promise as it stands.
@@ -220,14 +222,11 @@ pub(super) const TWO_TENANTS: Scenario = Scenario {
     workers: 1,
     at_risk: 2,
     operator: false,
+    answers: Answers::OutageWithConflicts,
     is_prompt: true,
     world: World { lands_beyond_the_window: false, emails_are_unique: true, same_customer: true },
     ..ONE_CREATE
 };
-
-/// The same with two workers.
-pub(super) const TWO_TENANTS_TWO_WORKERS: Scenario =
-    Scenario { name: "two tenants create one customer, two workers", workers: 2, ..TWO_TENANTS };
 
 /// Three creates at a provider that cannot be read, and an operator.
 pub(super) const THREE_CREATES: Scenario = Scenario {

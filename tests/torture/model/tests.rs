@@ -43,6 +43,7 @@ fn a_create_of_another_tenant_is_stolen_only_where_it_is_not_looked_for() {
     if let Some((violation, trace)) = &found.violation {
         panic!("{violation}\n{}", told(trace));
     }
+    assert!(found.is_whole, "not searched to its end");
     assert_eq!(found.stuck, 0, "{}", told(&found.stuck_trace));
     let stolen = search(&Mutation::RivalNotLookedFor.scenario(), MOST);
     assert_eq!(stolen.violation.map(|(violation, _)| violation), Some(Violation::NotOurs));

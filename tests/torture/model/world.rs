@@ -89,18 +89,26 @@ impl Steps<'_> {
                 let answer = Answer::Done(u8::try_from(request).unwrap_or(u8::MAX));
                 self.hears(What::HearsDone, worker, (op, epoch), answer, None);
             }
-            Request::UnderWay { .. } if self.scenario.answers == Answers::All => {
+            Request::UnderWay { .. } => {
                 for (what, answer) in self.refusals(op) {
                     self.hears(what, worker, (op, epoch), answer, Some(request));
                 }
             }
-            Request::UnderWay { .. } | Request::None | Request::Lost => {}
+            Request::None | Request::Lost => {}
         }
     }
 
     /// What a provider, or the way to it, can refuse a request with.
     fn refusals(&self, op: usize) -> Vec<(What, Answer)> {
         let is_create = self.scenario.kinds[op] == OperationKind::Create;
+        match self.scenario.answers {
+            Answers::All => {}
+            Answers::Outage => return Vec::new(),
+            Answers::OutageWithConflicts => {
+                let is_taken = self.owners_of_the_address(op).any(|row| row.landed().count() > 0);
+                return Vec::from_iter(is_taken.then_some((What::HearsConflict, Answer::Conflict)));
+            }
+        }
         let mut answers = vec![
             (What::HearsNotSent, Answer::NotSent),
             (What::HearsRefused, Answer::Refused),

@@ -229,7 +229,7 @@ fn traits<'a>(operation: &Operation, request: &'a CreateRequest) -> CreateTraits
     }
 }
 
-/// The other open creates that may have left. One that waits has been proven to have had no effect so far.
+/// The other open creates that were sent at least once.
 fn rivals<'a>(operation: &Operation, claims: &'a Claims) -> impl Iterator<Item = &'a OpenCreate> {
     let own = operation.id;
     claims.creates.iter().filter(move |rival| rival.operation_id != own && rival.may_have_left)

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     providers::Account,
     store::{
-        EventType, Evidence, EvidenceKind, NextState, Operation, OperationKind, OperationState,
-        Organization, Outcome, Recorded, StoreError,
+        CreateKeys, EventType, Evidence, EvidenceKind, NextState, Operation, OperationKind,
+        OperationState, Organization, Outcome, Recorded, StoreError,
     },
 };
 
@@ -84,6 +84,9 @@ pub enum CannotResolve {
         /// The account.
         provider: String,
     },
+    /// The organization could not be read.
+    #[error("the organization could not be read at the provider: {}", .0.detail)]
+    ReadFailed(Box<Failure>),
     /// The organization cannot be what the create made.
     #[error(
         "this create did not make that organization: neither e-mail address nor customer id are its own, or it is \
@@ -171,8 +174,8 @@ impl Engine {
     ///
     /// # Behavior
     /// Where the provider can be read, the organization must exist there, and for a caller who is no admin it
-    /// must match the create. Elsewhere it must be a candidate of the operation, or the operator confirms it. A
-    /// claim of another tenant is the admin's to decide.
+    /// must match the create; only an admin can confirm one while the provider fails. Elsewhere see
+    /// [`Self::verify_unread`]. A claim of another tenant is the admin's to decide.
     async fn verify_made(
         &self,
         operation: &Operation,
@@ -181,42 +184,68 @@ impl Engine {
         confirm_unverified: bool,
         is_admin: bool,
     ) -> Result<Option<ChildOrg>, CannotResolve> {
-        let unverified =
-            || CannotResolve::Unverified { provider: account.name().as_str().to_owned() };
-        let child = if account.is_readable() {
-            match account.provider.get_child_org(id).await {
-                Ok(reply) => Some(reply.value),
-                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::InvalidInput) => {
-                    return Err(not_found(account, id));
-                }
-                Err(_) => None,
+        if !account.is_readable() {
+            self.verify_unread(operation, account, id, confirm_unverified, is_admin).await?;
+            return Ok(None);
+        }
+        let child = match account.provider.get_child_org(id).await {
+            Ok(reply) => reply.value,
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::InvalidInput) => {
+                return Err(not_found(account, id));
             }
-        } else {
-            None
-        };
-        let Some(child) = child else {
-            let evidence = self.store.evidence_of(operation.id).await?;
-            let named =
-                candidates(&evidence).into_iter().find(|c| c.provider_org_id == id.as_str());
-            return match named {
-                Some(candidate) if candidate.claimed_elsewhere && !is_admin => {
-                    Err(CannotResolve::ClaimedElsewhere)
-                }
-                Some(_) => Ok(None),
-                None if confirm_unverified => Ok(None),
-                None => Err(unverified()),
-            };
+            Err(_) if is_admin && confirm_unverified => return Ok(None),
+            Err(error) => {
+                let failure = Failure::of_call(account.name().as_str(), &error);
+                return Err(CannotResolve::ReadFailed(Box::new(failure)));
+            }
         };
         if !is_admin {
             let made = self.judge_made(operation, account, &child).await?;
-            if made.claimed_elsewhere {
-                return Err(CannotResolve::ClaimedElsewhere);
-            }
             if !made.could_be {
                 return Err(CannotResolve::NotOfThisCreate);
             }
+            if made.claimed_elsewhere {
+                return Err(CannotResolve::ClaimedElsewhere);
+            }
         }
         Ok(Some(child))
+    }
+
+    /// Checks the id of an organization that cannot be read: it is a candidate, or the operator confirms it.
+    ///
+    /// # Behavior
+    /// Without a look at the organization, an id can be what any open create of the account made. So another
+    /// tenant's open create leaves a confirmed id to the admin, as does a claim on a candidate.
+    async fn verify_unread(
+        &self,
+        operation: &Operation,
+        account: &Account,
+        id: &ProviderOrgId,
+        confirm_unverified: bool,
+        is_admin: bool,
+    ) -> Result<(), CannotResolve> {
+        let evidence = self.store.evidence_of(operation.id).await?;
+        let named = candidates(&evidence).into_iter().find(|c| c.provider_org_id == id.as_str());
+        if named.is_none() && !confirm_unverified {
+            let provider = account.name().as_str().to_owned();
+            return Err(CannotResolve::Unverified { provider });
+        }
+        if is_admin {
+            return Ok(());
+        }
+        let keys = match &named {
+            Some(candidate) => {
+                CreateKeys { names: vec![candidate.name.clone()], ..CreateKeys::default() }
+            }
+            None => CreateKeys { all: true, ..CreateKeys::default() },
+        };
+        let creates = self.store.open_creates_like(account.name().as_str(), &keys).await?;
+        let has_rival =
+            creates.iter().any(|create| create.may_have_left && create.tenant != operation.tenant);
+        if has_rival || named.is_some_and(|candidate| candidate.claimed_elsewhere) {
+            return Err(CannotResolve::ClaimedElsewhere);
+        }
+        Ok(())
     }
 
     async fn decide(

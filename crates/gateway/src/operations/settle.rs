@@ -1,6 +1,6 @@
 //! Settling what is open: by evidence that came late, or by looking at the provider.
 
-use partner_core::{ChildOrg, ProviderOrgId};
+use partner_core::{ChildOrg, Kind, ProviderOrgId};
 use serde_json::json;
 use std::time::Duration;
 use tracing::info;
@@ -112,14 +112,15 @@ impl Engine {
                 let claims_on = |ids: Vec<String>, keys: CreateKeys| async move {
                     self.claims_on(name, &ids, &keys).await.map_err(|error| {
                         partner_core::Error::new(
-                            partner_core::Kind::Unavailable,
+                            Kind::Unavailable,
                             partner_core::Effect::NotSent,
                             "the mapping could not be read",
                         )
                         .with_source(error)
                     })
                 };
-                read_create(provider, operation, claims_on).await
+                let sight = read_create(provider, operation, claims_on).await;
+                self.without_refused(operation, sight).await?
             }
             OperationKind::Update | OperationKind::Lock | OperationKind::Unlock => {
                 let org = self.store.reread_organization(operation.organization_id).await?;
@@ -140,6 +141,28 @@ impl Engine {
         let creates = self.store.open_creates_like(provider, keys).await?;
         let mappings = self.store.known_mappings(provider, ids).await?;
         Ok(Claims { mappings, creates })
+    }
+
+    /// Takes back the proof of an organization that existed before a create whose only send was refused as a
+    /// conflict: the refusal says that the address is taken, and the tolerance for clocks must not turn that into
+    /// proof. A sweep reports the organization if nobody has it.
+    async fn without_refused(&self, operation: &Operation, sight: Sight) -> StoreResult<Sight> {
+        let existed = match (&sight.child, operation.first_sent_at) {
+            (Some(child), Some(sent)) => child.created_at.is_some_and(|created| created < sent),
+            (Some(_) | None, _) => false,
+        };
+        if !existed || operation.sends > 1 {
+            return Ok(sight);
+        }
+        let evidence = self.store.evidence_of(operation.id).await?;
+        let is_refused = evidence.iter().any(|seen| {
+            seen.kind == EvidenceKind::Failure && seen.detail["kind"] == Kind::Conflict.as_str()
+        });
+        Ok(if is_refused {
+            Sight { child: None, reading: Reading::Ambiguous, ..sight }
+        } else {
+            sight
+        })
     }
 
     /// Judges an organization that an operator names as the result of a create, by the claims of others.

@@ -48,7 +48,7 @@ pub struct OpenCreate {
     pub name: String,
     /// The time before which nothing of it can have left.
     pub not_before: DateTime<Utc>,
-    /// It is being sent, or its outcome is open. One that waits has had no effect so far.
+    /// It was sent at least once. One that waits to be sent again may still take effect late.
     pub may_have_left: bool,
 }
 
@@ -92,6 +92,8 @@ pub struct CreateKeys {
     pub emails: Vec<String>,
     /// Names.
     pub names: Vec<String>,
+    /// Every open create of the account, whatever its keys.
+    pub all: bool,
 }
 
 impl std::fmt::Debug for CreateKeys {
@@ -208,20 +210,22 @@ pub(super) async fn find_open_creates<'e>(
                   o.request #>> '{new,owner,email}' as email,
                   coalesce(o.request #>> '{new,name}', '') as "name!",
                   coalesce(o.first_sent_at, o.created_at) as "not_before!",
-                  o.state <> 'accepted' as "may_have_left!"
+                  o.first_sent_at is not null as "may_have_left!"
            from organizations g join operations o on o.organization_id = g.id
            where g.provider = $1 and g.status = 'pending' and o.kind = 'create'
              and o.state in ('accepted', 'sending', 'unknown', 'quarantined')
              and (o.request #>> '{new,customer_id}' = any($2)
                   or lower(o.request #>> '{new,owner,email}' collate "C")
                      in (select lower(e collate "C") from unnest($3::text[]) as e)
-                  or o.request #>> '{new,name}' = any($4))
+                  or o.request #>> '{new,name}' = any($4)
+                  or $5)
            order by o.id
            for key share of o"#,
         provider,
         &keys.customer_ids,
         &keys.emails,
-        &keys.names
+        &keys.names,
+        keys.all
     )
     .fetch_all(database)
     .await

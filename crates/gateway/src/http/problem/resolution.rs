@@ -15,6 +15,7 @@ impl From<CannotResolve> for Problem {
             CannotResolve::Unverified { .. } => {
                 Self::unverified_provider_org_id(detail).at_provider_org_id()
             }
+            CannotResolve::ReadFailed(failure) => Self::of_failure(*failure),
             CannotResolve::ClaimedElsewhere => Self::claimed_elsewhere(detail),
             CannotResolve::IdNeeded
             | CannotResolve::IdNotTaken
