@@ -118,7 +118,7 @@ async fn every_odd_identifier_and_text_of_a_request_is_named_at_once() {
             "/domain",
             "/labels/note",
             "/labels/product\u{200b}",
-            // The provider cannot invite, whoever is invited.
+            // The provider cannot invite members.
             "/members",
             "/members/0/email",
             "/name",

@@ -10,6 +10,7 @@ use super::{
     engine::Engine,
     failure::{Failure, FailureCode},
     observation::{fail, settle},
+    personal::Personal,
     read_back::candidates,
     request::UpdateRequest,
     send::{Done, read},
@@ -195,7 +196,9 @@ impl Engine {
             }
             Err(_) if is_admin && confirm_unverified => return Ok(None),
             Err(error) => {
+                let org = self.store.reread_organization(operation.organization_id).await?;
                 let failure = Failure::of_call(account.name().as_str(), &error);
+                let failure = Personal::of(&operation.request, &org).out_of(failure);
                 return Err(CannotResolve::ReadFailed(Box::new(failure)));
             }
         };
